@@ -1,0 +1,88 @@
+import { McpOAuthError } from '../errors.js';
+import type { TokenSet } from '../tokens/token-set.js';
+import type { AuthorizationServerMetadata, ClientInformation, RegistrationKind } from '../types.js';
+
+/** Who signed in, as far as the authorization server says. */
+export interface SessionAccount {
+  readonly subject?: string;
+  readonly name?: string;
+  readonly email?: string;
+}
+
+/**
+ * What is kept beside the tokens, so that the next start can refresh without asking anyone anything,
+ * and so that tokens and client go to no other issuer than the one that gave them.
+ */
+export interface SessionContext {
+  readonly issuer: string;
+  /** The resource indicator that was sent, verbatim; absent where it was omitted on purpose. */
+  readonly resource?: string;
+  readonly authorizationServer: AuthorizationServerMetadata;
+  readonly client: ClientInformation;
+  readonly registration: RegistrationKind;
+  /** What was asked for, which a step-up adds to. */
+  readonly requestedScope: readonly string[];
+  readonly account?: SessionAccount;
+}
+
+/** Everything a refresh, a revocation or a sign-out needs of the metadata; the rest is not worth storing. */
+const KEPT_METADATA = [
+  'issuer',
+  'authorization_endpoint',
+  'token_endpoint',
+  'revocation_endpoint',
+  'registration_endpoint',
+  'token_endpoint_auth_methods_supported',
+  'token_endpoint_auth_signing_alg_values_supported',
+  'revocation_endpoint_auth_methods_supported',
+  'scopes_supported',
+  'grant_types_supported',
+  'code_challenge_methods_supported',
+  'id_token_signing_alg_values_supported',
+  'authorization_response_iss_parameter_supported',
+] as const;
+
+/** The members of the metadata that are stored with a session. */
+export function keptMetadata(metadata: AuthorizationServerMetadata): AuthorizationServerMetadata {
+  const kept: Record<string, unknown> = {};
+  for (const member of KEPT_METADATA) if (metadata[member] !== undefined) kept[member] = metadata[member];
+  return { ...kept, issuer: metadata.issuer };
+}
+
+/** The context of stored tokens; `undefined` where they were put there by someone else without one. */
+export function readContext(tokens: TokenSet | undefined): SessionContext | undefined {
+  const context = tokens?.context as Partial<SessionContext> | undefined;
+  if (context === undefined) return undefined;
+  if (
+    typeof context.issuer !== 'string' ||
+    typeof context.client?.client_id !== 'string' ||
+    typeof context.authorizationServer?.issuer !== 'string' ||
+    !Array.isArray(context.requestedScope)
+  ) {
+    throw new McpOAuthError(
+      'store_unreadable',
+      'The stored session lacks its issuer or client, perhaps written by another version. Sign out and sign in again.',
+      { stage: 'store' },
+    );
+  }
+  return context as SessionContext;
+}
+
+/** The context as the token set carries it. */
+export function writeContext(context: SessionContext): Readonly<Record<string, unknown>> {
+  return { ...context };
+}
+
+/** Who signed in, from the claims of a validated ID token. Bounded, since a server chose the text. */
+export function accountFromClaims(claims: Readonly<Record<string, unknown>> | undefined): SessionAccount | undefined {
+  if (claims === undefined) return undefined;
+  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value.slice(0, 200) : undefined);
+  const subject = text(claims['sub']);
+  const name = text(claims['name']) ?? text(claims['preferred_username']);
+  const email = text(claims['email']);
+  return {
+    ...(subject === undefined ? {} : { subject }),
+    ...(name === undefined ? {} : { name }),
+    ...(email === undefined ? {} : { email }),
+  };
+}

@@ -1,0 +1,78 @@
+import type { Clock } from '../clock.js';
+import { McpOAuthError } from '../errors.js';
+import type { TokenStore } from '../stores/token-store.js';
+import type { AuthorizationServerMetadata, ClientInformation, RegistrationKind } from '../types.js';
+
+/**
+ * One sign-in under way. State, verifier, issuer, redirect URI, client, resource and scopes live and die together.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9700.html#section-4.7.1 | RFC 9700 section 4.7.1}
+ */
+export interface Transaction {
+  readonly state: string;
+  readonly codeVerifier: string;
+  readonly issuer: string;
+  readonly authorizationServer: AuthorizationServerMetadata;
+  readonly client: ClientInformation;
+  readonly registration: RegistrationKind;
+  readonly redirectUri: string;
+  readonly resource?: string;
+  readonly scope: readonly string[];
+  /** The session it belongs to: server and account. A callback for another one is refused. */
+  readonly session: string;
+  /** ms since the epoch */
+  readonly expiresAt: number;
+}
+
+/** Pending sign-ins, keyed by state. They live in the store, so that another instance can finish one. */
+export interface TransactionStore {
+  save(transaction: Transaction): Promise<void>;
+  /** Looks without taking. `undefined` where there is none, or where it expired. */
+  find(state: string): Promise<Transaction | undefined>;
+  /** Single use: the first caller gets it, everyone after gets `undefined`. */
+  take(state: string): Promise<Transaction | undefined>;
+  drop(state: string): Promise<void>;
+}
+
+const PREFIX = 'transaction/';
+/** `state` as this library makes it; anything else cannot be a key of ours. */
+const STATE = /^[\w-]{16,128}$/;
+
+export function transactionStore(store: TokenStore, clock: Clock, lockTimeoutMs: number): TransactionStore {
+  const find = async (state: string): Promise<Transaction | undefined> => {
+    if (!STATE.test(state)) return undefined;
+    const value = await store.get(PREFIX + state);
+    const transaction = value === undefined ? undefined : parse(value);
+    return transaction !== undefined && transaction.expiresAt > clock.now() ? transaction : undefined;
+  };
+  return {
+    find,
+    save: (transaction) =>
+      store.set(PREFIX + transaction.state, JSON.stringify(transaction), {
+        ttlMs: Math.max(1, transaction.expiresAt - clock.now()),
+      }),
+    async take(state) {
+      if (!STATE.test(state)) return undefined;
+      return store.lock(
+        PREFIX + state,
+        async (lease) => {
+          const transaction = await find(state);
+          if (transaction !== undefined) await store.delete(PREFIX + state, { lease });
+          return transaction;
+        },
+        { timeoutMs: lockTimeoutMs },
+      );
+    },
+    drop: (state) => store.delete(PREFIX + state),
+  };
+}
+
+function parse(value: string): Transaction {
+  try {
+    return JSON.parse(value) as Transaction;
+  } catch {
+    // The parser's own message would quote the stored text.
+    throw new McpOAuthError('store_unreadable', 'A pending sign-in in the store is damaged. Start the sign-in again.', {
+      stage: 'store',
+    });
+  }
+}

@@ -1,0 +1,42 @@
+import type { McpOAuthError } from './errors.js';
+import type { RegistrationKind } from './types.js';
+
+/** What `onEvent` is called with. None carries a secret. */
+export type AuthEvent =
+  /** Resource and authorization server were found; `legacy` when by the 2025-03-26 forms. */
+  | { readonly type: 'discovered'; readonly issuer: string; readonly resource: string; readonly legacy: boolean }
+  /** A client id is there for this issuer; `reused` when it was stored before. */
+  | { readonly type: 'registered'; readonly issuer: string; readonly kind: RegistrationKind; readonly clientId: string; readonly reused: boolean }
+  /** A pre-registered client without `issuer` was bound to the first issuer it met. Name the `issuer` to make it explicit. */
+  | { readonly type: 'client_bound'; readonly issuer: string; readonly clientId: string }
+  /** The user has to visit `url`. `opened` tells whether a browser was started; where not, show the URL. */
+  | { readonly type: 'authorization_url'; readonly url: string; readonly opened: boolean; readonly redirectUri: string }
+  | { readonly type: 'signed_in'; readonly issuer: string; readonly scope: readonly string[]; readonly expiresAt: number | undefined }
+  | { readonly type: 'sign_in_failed'; readonly error: McpOAuthError }
+  | { readonly type: 'refreshed'; readonly expiresAt: number | undefined }
+  /** The tokens were taken from the store: another window or process refreshed or signed in. */
+  | { readonly type: 'adopted'; readonly expiresAt: number | undefined }
+  /** `final` when the refresh token is dead and was dropped. */
+  | { readonly type: 'refresh_failed'; readonly error: McpOAuthError; readonly final: boolean }
+  | { readonly type: 'step_up'; readonly scope: readonly string[]; readonly allowed: boolean }
+  | { readonly type: 'signed_out' }
+  /** Which store is in use, where the library chose it. */
+  | { readonly type: 'store_selected'; readonly kind: string; readonly reason: string }
+  /** The store could not be written. The session goes on from memory and the write is tried again. */
+  | { readonly type: 'store_error'; readonly error: McpOAuthError }
+  /** An answer deviated and was read all the same, or a rule was relaxed by an option. */
+  | { readonly type: 'deviation'; readonly issuer: string; readonly detail: string };
+
+/** Receives {@link AuthEvent}s. An exception in it is swallowed: it must not break a sign-in. */
+export type OnEvent = (event: AuthEvent) => void;
+
+/** Calls `onEvent` and swallows what it throws: an observer must not break what it observes. */
+export function emitter(onEvent: OnEvent | undefined): OnEvent {
+  return (event) => {
+    try {
+      onEvent?.(event);
+    } catch {
+      // The application's observer failed; the session goes on.
+    }
+  };
+}

@@ -1,0 +1,160 @@
+import { type Clock, systemClock } from './clock.js';
+import { McpOAuthError } from './errors.js';
+import type { OnEvent } from './events.js';
+import type { NetworkOptions } from './http/index.js';
+import type { AskForClient, RegistrationMode } from './registration/index.js';
+import type { TokenStore } from './stores/token-store.js';
+import type { ClientMetadata, FetchLike, IssuerException, PreRegisteredClient } from './types.js';
+
+/** Why the library is about to bring a person in. */
+export type InteractionReason = 'authorize' | 'unauthorized' | 'step-up';
+
+/** What `onStepUp` is asked. */
+export interface StepUpRequest {
+  /** The MCP server that refused. */
+  readonly serverUrl: string;
+  /** The scopes that the refused operation needs, as the server says. */
+  readonly required: readonly string[];
+  /** The scopes that the session has now. */
+  readonly granted: readonly string[];
+  /** The JSON-RPC method that was refused, where the request showed it. */
+  readonly method: string | undefined;
+  /** The tool that was refused, where the request showed it. */
+  readonly tool: string | undefined;
+  /** The server's own words, bounded, control characters replaced. Untrusted: show it as a quotation, or not at all. */
+  readonly untrustedDescription: string | undefined;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Bounds in time, in ms. */
+export interface Timeouts {
+  /** One HTTP request of the OAuth part, body included. Default 30,000. */
+  readonly request?: number;
+  /** A sign-in, from the first request to the tokens. Default 300,000. */
+  readonly signIn?: number;
+  /** Waiting for a lock of the store. Default 30,000. */
+  readonly lock?: number;
+}
+
+/** Where the callback listener binds. Loopback only. */
+export interface LoopbackOptions {
+  /** `127.0.0.1` (default), `::1` or `localhost`, which binds both. */
+  readonly host?: string;
+  /** A fixed port; default: the one of the stored registration, else a free one. */
+  readonly port?: number;
+  /** Default `/callback`. */
+  readonly path?: string;
+}
+
+/** Options of {@link createAuthProvider}. Wire metadata is in snake_case as in the RFCs, everything else in camelCase. */
+export interface AuthProviderOptions {
+  /** The MCP endpoint. https, or http on loopback. */
+  readonly serverUrl: string | URL;
+  /** How the client introduces itself: `client_name`, `client_uri`, `logo_uri` and so on. @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-2 | RFC 7591 section 2} */
+  readonly clientMetadata?: ClientMetadata;
+  /** The https URL of this client's Client ID Metadata Document. */
+  readonly clientMetadataUrl?: string;
+  /** A client that is registered already, or a function that asks the user for one; the function is called last. */
+  readonly clientInformation?: PreRegisteredClient | AskForClient;
+  /** Which ways to a client id are allowed. Default `auto`: pre-registered, metadata document, dynamic, ask. */
+  readonly registration?: RegistrationMode;
+  /** Sent with a dynamic registration, for servers that want one. @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-3 | RFC 7591 section 3} */
+  readonly initialAccessToken?: string;
+  /** Scopes (separated by spaces) to ask for where the server names none; `{ override }` replaces what the server names. */
+  readonly scope?: string | { readonly override: string };
+  /** Where tokens and registrations are kept. Default: an encrypted file in the user's data directory. */
+  readonly store?: TokenStore;
+  /** Keeps several accounts at one server apart. Default: one account. */
+  readonly account?: string;
+  /** The callback listener. */
+  readonly loopback?: LoopbackOptions;
+  /** A hosted or custom-scheme redirect URI instead of the loopback listener; finish with `finishAuthorization`. */
+  readonly redirectUrl?: string;
+  /** Opens the authorization URL. Default: the `open` package. A failure is not fatal: an `authorization_url` event offers the URL. */
+  readonly openBrowser?: (url: string) => void | boolean | Promise<void | boolean>;
+  /** Whether a person may be asked now: `true` (default), `false` (never, not even by `authorize()`), or a function. */
+  readonly interactive?: boolean | ((context: { reason: InteractionReason }) => boolean | Promise<boolean>);
+  /** The application's consent before scopes grow. Default: allow. */
+  readonly onStepUp?: (request: StepUpRequest) => boolean | Promise<boolean>;
+  /** Receives typed events; no secret is in one. */
+  readonly onEvent?: OnEvent;
+  /** Replaces the resource indicator, or omits it (`false`) for servers that reject it. @see {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2 | RFC 8707 section 2} */
+  readonly resource?: string | false;
+  /** Added to the authorization request, e.g. `{ login_hint, prompt, audience }`. Cannot replace what the library sets. */
+  readonly authorizationParameters?: Readonly<Record<string, string>>;
+  /** Added to every token request. */
+  readonly tokenParameters?: Readonly<Record<string, string>>;
+  /** Where the resource metadata is, for servers that do not say so. */
+  readonly resourceMetadataUrl?: string;
+  /** Deviations that are allowed, for one issuer each. */
+  readonly issuerExceptions?: Readonly<Record<string, IssuerException>>;
+  /** Carries every request of this library. With it, names and literal addresses alone can be judged by the address rule. */
+  readonly fetch?: FetchLike;
+  /** Ends everything that is under way, as `close()` does. */
+  readonly signal?: AbortSignal;
+  /** Bounds in time. */
+  readonly timeouts?: Timeouts;
+  /** Widens the address rule for the hosts that are named. */
+  readonly network?: NetworkOptions;
+  /** Time, for tests. */
+  readonly clock?: Clock;
+}
+
+/** The options with their defaults filled in and checked. */
+export interface ResolvedOptions extends AuthProviderOptions {
+  readonly server: URL;
+  readonly clock: Clock;
+  readonly clientMetadata: ClientMetadata;
+  readonly registration: RegistrationMode;
+  readonly requestTimeoutMs: number;
+  readonly signInTimeoutMs: number;
+  readonly lockTimeoutMs: number;
+}
+
+/** Checks what can be checked before anything is sent. Throws `invalid_options`. */
+export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
+  const server = parseServerUrl(options.serverUrl);
+  for (const [name, value] of Object.entries(options.timeouts ?? {})) {
+    if (typeof value !== 'number' || !(value > 0)) throw invalid(`timeouts.${name} must be a number of ms above 0.`);
+  }
+  if (options.redirectUrl !== undefined && !URL.canParse(options.redirectUrl)) {
+    throw invalid('redirectUrl must be an absolute URL, e.g. https://app.example.com/callback or com.example.app:/callback.');
+  }
+  if (options.resourceMetadataUrl !== undefined && !URL.canParse(options.resourceMetadataUrl)) {
+    throw invalid('resourceMetadataUrl must be an absolute URL.');
+  }
+  if (typeof options.resource === 'string' && !URL.canParse(options.resource)) {
+    throw invalid('resource must be an absolute URI, or false to omit it.');
+  }
+  return {
+    ...options,
+    server,
+    clock: options.clock ?? systemClock,
+    clientMetadata: { client_name: 'MCP client', ...options.clientMetadata },
+    registration: options.registration ?? 'auto',
+    requestTimeoutMs: options.timeouts?.request ?? 30_000,
+    signInTimeoutMs: options.timeouts?.signIn ?? 300_000,
+    lockTimeoutMs: options.timeouts?.lock ?? 30_000,
+  };
+}
+
+function parseServerUrl(serverUrl: string | URL): URL {
+  let url: URL;
+  try {
+    url = new URL(serverUrl);
+  } catch {
+    throw invalid('serverUrl must be an absolute URL, e.g. https://mcp.example.com/mcp.');
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw invalid(`serverUrl must be an https URL, not ${url.protocol}`);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw invalid('serverUrl must not carry credentials; the library sends the token in the Authorization header.');
+  }
+  return url;
+}
+
+function invalid(message: string): McpOAuthError {
+  return new McpOAuthError('invalid_options', message, { stage: 'configuration' });
+}
