@@ -9,8 +9,10 @@ export type AuthEvent =
   | { readonly type: 'registered'; readonly issuer: string; readonly kind: RegistrationKind; readonly clientId: string; readonly reused: boolean }
   /** A pre-registered client without `issuer` was bound to the first issuer it met. Name the `issuer` to make it explicit. */
   | { readonly type: 'client_bound'; readonly issuer: string; readonly clientId: string }
-  /** The user has to visit `url`. `opened` tells whether a browser was started; where not, show the URL. */
-  | { readonly type: 'authorization_url'; readonly url: string; readonly opened: boolean; readonly redirectUri: string }
+  /** The user has to visit `url`; a browser is being started where there is one. Show the URL all the same. */
+  | { readonly type: 'authorization_url'; readonly url: string; readonly redirectUri: string }
+  /** No browser could be started; the sign-in goes on, and someone has to open `url`. */
+  | { readonly type: 'browser_failed'; readonly url: string }
   | { readonly type: 'signed_in'; readonly issuer: string; readonly scope: readonly string[]; readonly expiresAt: number | undefined }
   | { readonly type: 'sign_in_failed'; readonly error: McpOAuthError }
   | { readonly type: 'refreshed'; readonly expiresAt: number | undefined }

@@ -1,0 +1,48 @@
+import type { AuthSession } from '../authorization/session.js';
+import { findAuthChallenge, parseChallenges } from '../challenge.js';
+
+/** What the v2 SDK hands to `onUnauthorized`. */
+export interface UnauthorizedContext {
+  /** The 401. */
+  readonly response: Response;
+}
+
+/** The v2 SDK's `AuthProvider`. */
+export interface SdkAuthProvider {
+  token(): Promise<string | undefined>;
+  onUnauthorized(context: UnauthorizedContext): Promise<void>;
+}
+
+/**
+ * A token this young was obtained for another of the concurrent 401s; the SDK does not say which token its request carried,
+ * so the request is tried with it first.
+ */
+const YOUNG_MS = 5_000;
+
+/** The v2 SDK's `AuthProvider` over a session. It handles 401 only: for such a provider the SDK itself throws on a 403. */
+export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
+  let lastGiven: string | undefined;
+  return {
+    async token() {
+      lastGiven = await session.tokens.getAccessToken();
+      if (lastGiven === undefined) await session.assertUsable();
+      return lastGiven;
+    },
+    async onUnauthorized({ response }) {
+      const refused = lastGiven;
+      const stored = await session.tokens.reload();
+      if (refused !== undefined) {
+        // The SDK tries once more and gives up by itself where that does not help.
+        if (stored !== undefined && (stored.accessToken !== refused || isYoung(stored.issuedAt))) return;
+        if ((await session.refreshRefused(refused, session.closed)) !== undefined) return;
+      }
+      await session.assertUsable();
+      const challenge = findAuthChallenge(parseChallenges(response));
+      await session.signIn({ reason: 'unauthorized', challenge });
+    },
+  };
+
+  function isYoung(issuedAt: number): boolean {
+    return Math.abs(session.options.clock.now() - issuedAt) < YOUNG_MS;
+  }
+}

@@ -1,0 +1,189 @@
+import { createOAuthClientProvider, type McpOAuthClientProvider } from './adapters/oauth-client-provider.js';
+import { createSdkAuthProvider, type UnauthorizedContext } from './adapters/sdk-auth-provider.js';
+import { AuthSession } from './authorization/session.js';
+import { readContext, type SessionAccount } from './authorization/session-context.js';
+import { StepUp } from './authorization/step-up.js';
+import { type AuthorizedFetchOptions, createAuthorizedFetch } from './authorized-fetch.js';
+import { type AuthProviderOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { drawChallenge, type ProbeOptions } from './probe.js';
+import { liveRequestInit } from './request-init.js';
+import { coversScope, parseScope, unionScopes } from './scope.js';
+import { type SignOutResult, signOut } from './sign-out.js';
+import { openDefaultStore } from './stores/file-default-store.js';
+import type { TokenStore } from './stores/token-store.js';
+import type { TokenManager } from './tokens/token-manager.js';
+import type { TokenSet } from './tokens/token-set.js';
+import type { FetchLike, RegistrationKind } from './types.js';
+
+/** What is known about a session, without secrets. */
+export interface Session {
+  /** Whether there are tokens that work, or that can be refreshed. */
+  readonly signedIn: boolean;
+  /** Whether the account signed out and has not asked to come back. */
+  readonly signedOut: boolean;
+  /** The authorization server that issued the tokens. */
+  readonly issuer?: string;
+  /** The resource indicator that the tokens were asked for. */
+  readonly resource?: string;
+  /** The scopes that were granted. */
+  readonly scope?: readonly string[];
+  /** When the access token expires, in ms since the epoch. */
+  readonly expiresAt?: number;
+  /** Whether the session goes on by itself after that. */
+  readonly refreshable: boolean;
+  /** How the client got its id. */
+  readonly registration?: RegistrationKind;
+  readonly clientId?: string;
+  /** Who signed in, where the server says so. */
+  readonly account?: SessionAccount;
+}
+
+/** Options of {@link AuthProvider.authorize}. */
+export interface AuthorizeOptions {
+  /** Scopes (separated by spaces) that the session must have, beside those it has. */
+  readonly scope?: string;
+  /** Ends the wait; where nobody else waits, the sign-in too. */
+  readonly signal?: AbortSignal;
+}
+
+/** Everything that an MCP client needs to reach one protected server. Made by {@link createAuthProvider}. */
+export interface AuthProvider {
+  /**
+   * The authorized fetch: adds the token, refreshes, signs in on a 401, steps up on a 403, and sends the request again.
+   * Throws {@link McpOAuthError} where that fails. A body that cannot be replayed (a stream) is not sent again.
+   */
+  readonly fetch: FetchLike;
+  /** For hosts that take nothing but `requestInit`: its `headers` is a live getter of the cached token. Not beside an `authProvider`. */
+  readonly requestInit: RequestInit;
+  /** The v2 SDK's `AuthProvider`: the access token, or `undefined` before the first sign-in. */
+  token(): Promise<string | undefined>;
+  /** The v2 SDK's `AuthProvider`: recovers from a 401, by another window's token, a refresh or a sign-in. */
+  onUnauthorized(context: UnauthorizedContext): Promise<void>;
+  /** The `OAuthClientProvider` of both SDKs, for hosts that take nothing else. The sign-in completes inside it. */
+  toOAuthClientProvider(): McpOAuthClientProvider;
+  /** Signs in now, where that is needed. */
+  authorize(options?: AuthorizeOptions): Promise<Session>;
+  /** Completes a sign-in whose redirect arrived elsewhere: a hosted page, a custom scheme, a pasted URL. */
+  finishAuthorization(callbackUrl: string | URL): Promise<Session>;
+  /** What is known, without secrets. */
+  session(): Promise<Session>;
+  /** Forgets the session and revokes it at the server; calls fail with `signed_out` until `authorize()`. */
+  signOut(): Promise<SignOutResult>;
+  /** The tokens themselves. */
+  readonly tokens: TokenManager;
+  /** Ends everything that is under way and releases listeners and timers. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What {@link withOAuth} needs beyond the public surface. */
+export interface AuthProviderInternals {
+  authorizedFetch(options: AuthorizedFetchOptions): FetchLike;
+  /** Sees to it that a session is there before the first request is sent. */
+  prepare(probe: ProbeOptions & { signal: AbortSignal }): Promise<void>;
+}
+
+const internals = Symbol('mcp-oauth-client internals');
+
+/** The internals of a provider that {@link createAuthProvider} made. */
+export function providerInternals(provider: AuthProvider): AuthProviderInternals | undefined {
+  return (provider as { [internals]?: AuthProviderInternals })[internals];
+}
+
+/**
+ * Creates the auth provider of one account at one MCP server. Nothing is sent before it is used.
+ *
+ * @throws McpOAuthError `invalid_options`
+ */
+export function createAuthProvider(options: AuthProviderOptions): AuthProvider {
+  const resolved = resolveOptions(options);
+  const session = new AuthSession(resolved, resolved.store ?? chooseStore(resolved));
+  const stepUp = new StepUp(session);
+  const fetch = createAuthorizedFetch(session, stepUp);
+  const { token, onUnauthorized } = createSdkAuthProvider(session);
+
+  const describe = () => describeSession(session);
+  const authorize = async ({ scope, signal }: AuthorizeOptions = {}): Promise<Session> => {
+    session.assertOpen();
+    session.resetLimits();
+    stepUp.reset();
+    const wanted = parseScope(scope);
+    const accessToken = await session.tokens.getAccessToken(signal === undefined ? {} : { signal });
+    const current = accessToken === undefined ? undefined : await session.tokens.current();
+    if (current === undefined || !coversScope(current.scope, wanted)) {
+      await session.signIn(await authorizeRequest(session, current, wanted, signal), { signals: [signal] });
+    }
+    return describe();
+  };
+  const close = async () => session.close();
+
+  const provider: AuthProvider & { [internals]: AuthProviderInternals } = {
+    fetch,
+    requestInit: liveRequestInit(session.tokens),
+    token,
+    onUnauthorized,
+    toOAuthClientProvider: () => createOAuthClientProvider(session),
+    authorize,
+    async finishAuthorization(callbackUrl) {
+      await session.finishAuthorization(callbackUrl);
+      return describe();
+    },
+    session: describe,
+    signOut: () => signOut(session),
+    tokens: session.tokens,
+    close,
+    [Symbol.asyncDispose]: close,
+    [internals]: {
+      authorizedFetch: (fetchOptions) => createAuthorizedFetch(session, stepUp, fetchOptions),
+      prepare: (probe) => prepareSession(session, probe),
+    },
+  };
+  return provider;
+}
+
+async function prepareSession(session: AuthSession, probe: ProbeOptions & { signal: AbortSignal }): Promise<void> {
+  const token = await session.tokens.getAccessToken({ signal: probe.signal });
+  if (token !== undefined) return;
+  await session.assertUsable();
+  const challenge = await drawChallenge(session, probe);
+  if (challenge !== undefined) await session.signIn({ reason: 'unauthorized', challenge }, { signals: [probe.signal] });
+}
+
+async function authorizeRequest(
+  session: AuthSession,
+  current: TokenSet | undefined,
+  wanted: readonly string[],
+  signal: AbortSignal | undefined,
+) {
+  if (current !== undefined) {
+    return { reason: 'authorize', scope: unionScopes(readContext(current)?.requestedScope, current.scope, wanted) } as const;
+  }
+  // The server's own words on scope and metadata come first, and only a request draws them.
+  const challenge = await drawChallenge(session, { signal });
+  return { reason: 'authorize', challenge, additionalScope: wanted } as const;
+}
+
+async function describeSession(session: AuthSession): Promise<Session> {
+  const tokens = await session.tokens.current();
+  const context = readContext(tokens);
+  const refreshable = tokens?.refreshToken !== undefined;
+  const valid = tokens !== undefined && (tokens.expiresAt === undefined || tokens.expiresAt > session.options.clock.now());
+  return {
+    signedIn: valid || refreshable,
+    signedOut: await session.isSignedOut(),
+    refreshable,
+    ...(context === undefined
+      ? {}
+      : { issuer: context.issuer, registration: context.registration, clientId: context.client.client_id }),
+    ...(context?.resource === undefined ? {} : { resource: context.resource }),
+    ...(context?.account === undefined ? {} : { account: context.account }),
+    ...(tokens?.scope === undefined ? {} : { scope: tokens.scope }),
+    ...(tokens?.expiresAt === undefined ? {} : { expiresAt: tokens.expiresAt }),
+  };
+}
+
+function chooseStore(options: ResolvedOptions): TokenStore {
+  const { store, kind, reason } = openDefaultStore(options.clientMetadata.client_name ?? 'mcp-oauth-client', options.clock);
+  options.onEvent?.({ type: 'store_selected', kind, reason });
+  return store;
+}

@@ -1,0 +1,46 @@
+import type { Challenge } from '../challenge.js';
+import { type Discovery, discover } from '../discovery/index.js';
+import type { OnEvent } from '../events.js';
+import type { Http } from '../http/index.js';
+import type { ResolvedOptions } from '../options.js';
+
+/** How long a result is used for another sign-in. A 401 that nothing else explains asks again at once. */
+const KEPT_FOR_MS = 600_000;
+
+/** What was found about one server, kept until it proves wrong. */
+export interface DiscoveryCache {
+  /** The kept result, or a new one where there is none, it is old, or `fresh` is wanted. */
+  load(request: {
+    challenge?: Challenge | undefined;
+    preferredIssuer?: string | undefined;
+    fresh: boolean;
+    signal: AbortSignal;
+  }): Promise<Discovery>;
+  /** The result did not work: the next one is found anew. */
+  drop(): void;
+}
+
+export function discoveryCache(options: ResolvedOptions, http: Http, emit: OnEvent): DiscoveryCache {
+  let kept: { discovery: Discovery; at: number } | undefined;
+  return {
+    async load({ challenge, preferredIssuer, fresh, signal }) {
+      const now = options.clock.now();
+      if (!fresh && kept !== undefined && now - kept.at < KEPT_FOR_MS) return kept.discovery;
+      const discovery = await discover(options.server, {
+        http,
+        signal,
+        ...(challenge === undefined ? {} : { challenge }),
+        ...(options.resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl: options.resourceMetadataUrl }),
+        ...(preferredIssuer === undefined ? {} : { preferredIssuer }),
+        ...(options.issuerExceptions === undefined ? {} : { issuerExceptions: options.issuerExceptions }),
+      });
+      kept = { discovery, at: now };
+      const { issuer, resource, legacy } = discovery;
+      emit({ type: 'discovered', issuer, resource, legacy });
+      return discovery;
+    },
+    drop() {
+      kept = undefined;
+    },
+  };
+}

@@ -1,0 +1,332 @@
+import type { Challenge } from '../challenge.js';
+import { assertPkceSupported, type Discovery } from '../discovery/index.js';
+import { abortError, isMcpOAuthError, McpOAuthError } from '../errors.js';
+import type { OnEvent } from '../events.js';
+import { buildAuthorizationUrl, exchangeCode, validateCallback } from '../grants/index.js';
+import type { Http } from '../http/index.js';
+import { openInBrowser } from '../loopback/index.js';
+import type { InteractionReason, ResolvedOptions } from '../options.js';
+import { generateCodeChallenge, generateCodeVerifier, generateState } from '../pkce.js';
+import { type RegistrationStore, type ResolvedClient, resolveClient } from '../registration/index.js';
+import { selectScope, unionScopes, withOfflineAccess } from '../scope.js';
+import type { TokenStore } from '../stores/token-store.js';
+import type { TokenSet } from '../tokens/token-set.js';
+import type { DiscoveryCache } from './discovery-cache.js';
+import { type Arrival, externalRedirect, loopbackRedirect, type PendingCallbacks, type RedirectTarget } from './redirect-target.js';
+import { accountFromClaims, keptMetadata, type SessionAccount, type SessionContext, writeContext } from './session-context.js';
+import type { Transaction, TransactionStore } from './transaction.js';
+
+/** Why and for what a person is asked to sign in. */
+export interface SignInRequest {
+  readonly reason: InteractionReason;
+  /** The challenge that led here. */
+  readonly challenge?: Challenge | undefined;
+  /** Exactly these scopes (a step-up); otherwise they are selected as the specification says. */
+  readonly scope?: readonly string[] | undefined;
+  /** These scopes beside the selected ones. */
+  readonly additionalScope?: readonly string[] | undefined;
+}
+
+/** What a sign-in works with. */
+export interface SignInParts {
+  readonly options: ResolvedOptions;
+  readonly http: Http;
+  readonly store: TokenStore;
+  readonly registrations: RegistrationStore;
+  readonly transactions: TransactionStore;
+  readonly discovery: DiscoveryCache;
+  readonly pending: PendingCallbacks;
+  readonly emit: OnEvent;
+  /** The session's key: server and account. */
+  readonly session: string;
+  readonly preferredIssuer: () => Promise<string | undefined>;
+}
+
+/** A callback that belongs to a transaction, with the state checked and the transaction used up. */
+export interface AuthorizedCallback {
+  readonly transaction: Transaction;
+  readonly arrival: Arrival;
+}
+
+/** What the attempts of one sign-in tell each other. */
+interface Attempt {
+  offlineAccess: boolean;
+  client?: ResolvedClient;
+}
+
+/**
+ * Brings a person to the authorization server and waits until the browser comes back.
+ * Nothing is left behind whichever way it ends: the listener is closed and the transaction is gone.
+ *
+ * @param use - Works with the callback while the browser still waits for its page.
+ */
+export async function authorizeInBrowser<T>(
+  parts: SignInParts,
+  request: SignInRequest,
+  signal: AbortSignal,
+  use: (callback: AuthorizedCallback) => Promise<T>,
+): Promise<T> {
+  const attempt: Attempt = { offlineAccess: true };
+  let reregistered = false;
+  for (;;) {
+    try {
+      return await attemptAuthorization(parts, request, attempt, signal, use);
+    } catch (error) {
+      if (signal.aborted) throw await explainEnd(parts, attempt.client, signal);
+      if (attempt.offlineAccess && isOAuthError(error, 'invalid_scope')) {
+        attempt.offlineAccess = false;
+      } else if (!reregistered && (await forgetDeadRegistration(parts, attempt.client, error))) {
+        reregistered = true;
+      } else {
+        if (!isUserDecision(error)) parts.discovery.drop();
+        throw error;
+      }
+    }
+  }
+}
+
+/**
+ * Exchanges the code of a callback for tokens, bound to the transaction.
+ * Throws what `validateCallback` and `exchangeCode` throw.
+ */
+export async function redeem(parts: SignInParts, transaction: Transaction, url: URL, signal: AbortSignal): Promise<TokenSet> {
+  const { authorizationServer, client, redirectUri, codeVerifier, resource, scope, state } = transaction;
+  const callbackParameters = validateCallback({ authorizationServer, clientId: client.client_id, url, state });
+  const { tokenParameters, clock } = parts.options;
+  const result = await exchangeCode(
+    {
+      authorizationServer,
+      client,
+      callbackParameters,
+      redirectUri,
+      codeVerifier,
+      scope,
+      ...(resource === undefined ? {} : { resource }),
+      ...(tokenParameters === undefined ? {} : { tokenParameters }),
+    },
+    { http: parts.http, signal, clock },
+  );
+  const account = accountFromClaims(result.idTokenClaims);
+  return withContext(result.tokens, transaction, result.client ?? client, account);
+}
+
+/** Tokens with everything that the next start needs beside them. */
+export function withContext(
+  tokens: TokenSet,
+  transaction: Transaction,
+  client: Transaction['client'],
+  account?: SessionAccount,
+): TokenSet {
+  const { issuer, resource, authorizationServer, registration, scope } = transaction;
+  const context: SessionContext = {
+    issuer,
+    authorizationServer: keptMetadata(authorizationServer),
+    client,
+    registration,
+    requestedScope: scope,
+    ...(resource === undefined ? {} : { resource }),
+    ...(account === undefined ? {} : { account }),
+  };
+  return { ...tokens, context: writeContext(context) };
+}
+
+async function attemptAuthorization<T>(
+  parts: SignInParts,
+  request: SignInRequest,
+  attempt: Attempt,
+  signal: AbortSignal,
+  use: (callback: AuthorizedCallback) => Promise<T>,
+): Promise<T> {
+  const { options, http, transactions } = parts;
+  const discovery = await parts.discovery.load({
+    challenge: request.challenge,
+    preferredIssuer: await parts.preferredIssuer(),
+    fresh: request.reason === 'unauthorized',
+    signal,
+  });
+  // Before a client is registered that could never be used.
+  assertPkceSupported(discovery, options.issuerExceptions?.[discovery.issuer]);
+  const target = await openTarget(parts, discovery.issuer, signal);
+  try {
+    attempt.client = await findClient(parts, discovery, target.redirectUri, signal);
+    const { transaction, url } = await openTransaction(parts, request, attempt, discovery, target.redirectUri);
+    const browserUrl = http.assertBrowserUrl(url).href;
+    if (options.redirectUrl !== undefined && options.openBrowser === undefined) {
+      // Nobody waits: the transaction stays in the store until finishAuthorization() or its expiry.
+      throw authorizationRequired(browserUrl);
+    }
+    try {
+      const arrival = await presentAndWait(parts, target, transaction, browserUrl, signal);
+      return await finish(parts, transaction, arrival, use);
+    } finally {
+      await transactions.drop(transaction.state).catch(() => undefined);
+    }
+  } finally {
+    await target.close();
+  }
+}
+
+function openTarget(parts: SignInParts, issuer: string, signal: AbortSignal): Promise<RedirectTarget> {
+  const { options, pending, registrations } = parts;
+  if (options.redirectUrl !== undefined) return Promise.resolve(externalRedirect(options.redirectUrl, pending));
+  return registrations.load(issuer).then((stored) => loopbackRedirect(options, stored?.redirectUri, pending, signal));
+}
+
+function findClient(parts: SignInParts, discovery: Discovery, redirectUri: string, signal: AbortSignal): Promise<ResolvedClient> {
+  const { options, http, store, emit } = parts;
+  const { clientInformation, clientMetadataUrl, initialAccessToken } = options;
+  return resolveClient({
+    http,
+    signal,
+    store,
+    redirectUri,
+    issuer: discovery.issuer,
+    authorizationServer: discovery.authorizationServer,
+    serverUrl: options.server.href,
+    clock: options.clock,
+    onEvent: emit,
+    mode: options.registration,
+    clientMetadata: options.clientMetadata,
+    ...(clientInformation === undefined ? {} : { clientInformation }),
+    ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl }),
+    ...(initialAccessToken === undefined ? {} : { initialAccessToken }),
+  });
+}
+
+async function openTransaction(
+  parts: SignInParts,
+  request: SignInRequest,
+  attempt: Attempt,
+  discovery: Discovery,
+  redirectUri: string,
+): Promise<{ transaction: Transaction; url: URL }> {
+  const { options } = parts;
+  const client = attempt.client as ResolvedClient;
+  const selected = request.scope ?? selectedScope(request, discovery, options);
+  const wanted = unionScopes(selected, request.additionalScope);
+  const { scope, prompt } = attempt.offlineAccess
+    ? withOfflineAccess(wanted, discovery.authorizationServer)
+    : { scope: wanted, prompt: undefined };
+  const resource = options.resource === false ? undefined : (options.resource ?? discovery.resource);
+  const codeVerifier = generateCodeVerifier();
+  const transaction: Transaction = {
+    state: generateState(),
+    codeVerifier,
+    issuer: discovery.issuer,
+    authorizationServer: discovery.authorizationServer,
+    client: client.client,
+    registration: client.kind,
+    redirectUri,
+    scope,
+    session: parts.session,
+    expiresAt: options.clock.now() + options.signInTimeoutMs,
+    ...(resource === undefined ? {} : { resource }),
+  };
+  await parts.transactions.save(transaction);
+  const url = buildAuthorizationUrl({
+    authorizationServer: discovery.authorizationServer,
+    clientId: client.client.client_id,
+    redirectUri,
+    codeChallenge: await generateCodeChallenge(codeVerifier),
+    state: transaction.state,
+    scope,
+    resource,
+    prompt,
+    ...(options.authorizationParameters === undefined ? {} : { parameters: options.authorizationParameters }),
+  });
+  return { transaction, url };
+}
+
+function selectedScope(request: SignInRequest, discovery: Discovery, options: ResolvedOptions): string[] {
+  const challengeScope = request.challenge?.parameters['scope'];
+  const scopesSupported = discovery.resourceMetadata?.scopes_supported;
+  return selectScope({
+    ...(challengeScope === undefined ? {} : { challengeScope }),
+    ...(scopesSupported === undefined ? {} : { scopesSupported }),
+    ...(options.scope === undefined ? {} : { scope: options.scope }),
+  });
+}
+
+async function presentAndWait(
+  parts: SignInParts,
+  target: RedirectTarget,
+  transaction: Transaction,
+  url: string,
+  signal: AbortSignal,
+): Promise<Arrival> {
+  const { options, emit } = parts;
+  // The wait begins before the browser is opened, so that a fast redirect finds it.
+  const arrival = target.waitForCallback({ state: transaction.state, signal });
+  emit({ type: 'authorization_url', url, redirectUri: transaction.redirectUri });
+  void openBrowser(options, url).then((opened) => {
+    if (!opened) emit({ type: 'browser_failed', url });
+  });
+  return arrival;
+}
+
+async function openBrowser(options: ResolvedOptions, url: string): Promise<boolean> {
+  try {
+    return (await (options.openBrowser ?? openInBrowser)(url)) !== false;
+  } catch {
+    // Never fatal: the URL has been offered, and the person may open it elsewhere.
+    return false;
+  }
+}
+
+async function finish<T>(
+  parts: SignInParts,
+  transaction: Transaction,
+  arrival: Arrival,
+  use: (callback: AuthorizedCallback) => Promise<T>,
+): Promise<T> {
+  try {
+    if ((await parts.transactions.take(transaction.state)) === undefined) {
+      throw new McpOAuthError('invalid_callback', 'This callback was used before. Start the sign-in again.', { stage: 'callback' });
+    }
+    const result = await use({ transaction, arrival });
+    await arrival.respond({ ok: true });
+    return result;
+  } catch (error) {
+    const detail = isMcpOAuthError(error) ? error.message : 'An unexpected error occurred in the application.';
+    await arrival.respond({ ok: false, title: 'Sign-in failed', detail });
+    throw error;
+  }
+}
+
+function authorizationRequired(url: string): McpOAuthError {
+  return new McpOAuthError(
+    'authorization_required',
+    'A person has to sign in: send them to `url`, then call finishAuthorization() with the URL they come back to.',
+    { stage: 'authorization', url },
+  );
+}
+
+function isOAuthError(error: unknown, oauthError: string): boolean {
+  return isMcpOAuthError(error) && error.oauthError === oauthError;
+}
+
+/** Errors that say nothing against what was discovered. */
+function isUserDecision(error: unknown): boolean {
+  return isMcpOAuthError(error) && (error.retryable || ['access_denied', 'authorization_required'].includes(error.code));
+}
+
+/** A registration that the server no longer knows is dropped, so that the next attempt registers anew. */
+async function forgetDeadRegistration(parts: SignInParts, client: ResolvedClient | undefined, error: unknown): Promise<boolean> {
+  if (client === undefined || client.kind !== 'dynamic' || !client.reused) return false;
+  if (!isOAuthError(error, 'invalid_client') && !isOAuthError(error, 'unauthorized_client')) return false;
+  await parts.registrations.remove(client.issuer, client.client.client_id);
+  return true;
+}
+
+/** Why the sign-in was ended from outside, with what to try next where it ran out of time. */
+async function explainEnd(parts: SignInParts, client: ResolvedClient | undefined, signal: AbortSignal): Promise<McpOAuthError> {
+  const error = abortError(signal, 'authorization');
+  if (error.code !== 'sign_in_timeout' || client === undefined) return error;
+  if (client.kind === 'dynamic' && client.reused) {
+    // A server that forgot a registration shows a page and never calls back: the next sign-in registers anew.
+    await parts.registrations.markSuspect(client.issuer, client.client.client_id).catch(() => undefined);
+  }
+  if (client.kind !== 'cimd') return error;
+  const message = `${error.message} If the browser showed that the redirect URI or the client is not accepted, try registration: 'dynamic', or a fixed loopback.port that the metadata document lists.`;
+  return new McpOAuthError('sign_in_timeout', message, { stage: 'authorization' });
+}

@@ -1,0 +1,172 @@
+import type { Challenge } from '../challenge.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { coversScope, formatScope, parseScope, unionScopes } from '../scope.js';
+import type { TokenSet } from '../tokens/token-set.js';
+import { type AttemptLimiter, attemptLimiter } from './attempt-limiter.js';
+import type { AuthSession } from './session.js';
+import { readContext } from './session-context.js';
+import { SharedTask, type Waiter } from './shared-task.js';
+
+/** The operation that was refused for lack of scope. */
+export interface RefusedOperation {
+  /** The token that was sent. */
+  readonly sentToken: string | undefined;
+  readonly challenge: Challenge;
+  /** JSON-RPC method and tool, where the request showed them. */
+  readonly method: string | undefined;
+  readonly tool: string | undefined;
+}
+
+/** At most this many authorizations for one operation within the window. */
+const MOST_STEP_UPS = 2;
+const WINDOW_MS = 600_000;
+const LONGEST_DESCRIPTION = 200;
+
+/**
+ * Gets more scope when the MCP server asks for it: once for all callers that were refused for the same reason,
+ * with the application's consent, and never for ever.
+ */
+export class StepUp {
+  readonly #session: AuthSession;
+  readonly #limiter: AttemptLimiter;
+  /** Scopes that somebody refused to grant, for as long as this object lives. */
+  readonly #denied: (readonly string[])[] = [];
+  #current: { task: SharedTask<TokenSet>; required: readonly string[] } | undefined;
+
+  constructor(session: AuthSession) {
+    this.#session = session;
+    this.#limiter = attemptLimiter(session.options.clock, MOST_STEP_UPS, WINDOW_MS);
+  }
+
+  /** Forgets denials and counts: the user asked for a sign-in. */
+  reset(): void {
+    this.#denied.length = 0;
+    this.#limiter.reset();
+  }
+
+  /**
+   * The access token to try the operation again with.
+   *
+   * @throws McpOAuthError `step_up_denied` where someone refused, `insufficient_scope` where asking again would not help.
+   * @see {@link https://www.rfc-editor.org/rfc/rfc6750.html#section-3.1 | RFC 6750 section 3.1}
+   */
+  async obtain(operation: RefusedOperation, waiter: Waiter, holder?: AbortSignal): Promise<string> {
+    for (;;) {
+      const tokens = await this.#session.tokens.current();
+      const required = requiredScope(operation);
+      if (tokens !== undefined && tokens.accessToken !== operation.sentToken && coversScope(tokens.scope, required)) {
+        // Someone got the scope while this request was on its way.
+        return tokens.accessToken;
+      }
+      this.#assertNotDenied(required);
+      const current = this.#current;
+      if (current === undefined || !current.task.active) {
+        return (await this.#start(operation, required, tokens, waiter, holder)).accessToken;
+      }
+      if (holder !== undefined) current.task.hold(holder);
+      const got = await current.task.join(waiter);
+      if (coversScope(current.required, required)) return got.accessToken;
+    }
+  }
+
+  #start(
+    operation: RefusedOperation,
+    required: readonly string[],
+    tokens: TokenSet | undefined,
+    waiter: Waiter,
+    holder: AbortSignal | undefined,
+  ): Promise<TokenSet> {
+    if (!this.#limiter.take(`${operation.method ?? ''} ${operation.tool ?? ''}`)) {
+      throw new McpOAuthError(
+        'insufficient_scope',
+        `The MCP server still asks for more scope (${formatScope(required)}) after ${MOST_STEP_UPS} step-ups in ten minutes. Check which scopes the account may grant; authorize({ scope }) tries again.`,
+        { stage: 'step-up', status: 403, oauthError: 'insufficient_scope' },
+      );
+    }
+    const task: SharedTask<TokenSet> = new SharedTask('step-up', (signal) => this.#run(operation, required, tokens, task, signal));
+    this.#current = { task, required };
+    const result = task.join(waiter);
+    if (holder !== undefined) task.hold(holder);
+    return result;
+  }
+
+  async #run(
+    operation: RefusedOperation,
+    required: readonly string[],
+    tokens: TokenSet | undefined,
+    task: SharedTask<TokenSet>,
+    signal: AbortSignal,
+  ): Promise<TokenSet> {
+    const session = this.#session;
+    const granted = tokens?.scope ?? [];
+    const onClose = () => task.cancel(session.closed.reason as McpOAuthError);
+    session.closed.addEventListener('abort', onClose, { once: true });
+    try {
+      const allowed = await this.#ask(operation, required, granted, signal);
+      session.emit({ type: 'step_up', scope: required, allowed });
+      if (!allowed) throw denied(required);
+      const scope = unionScopes(readContext(tokens)?.requestedScope, granted, required);
+      return await session.signIn({ reason: 'step-up', challenge: operation.challenge, scope }, { signals: [signal] });
+    } catch (error) {
+      if (!isMcpOAuthError(error) || (error.code !== 'access_denied' && error.code !== 'step_up_denied')) throw error;
+      this.#denied.push(required);
+      throw error.code === 'step_up_denied' ? error : denied(required, error);
+    } finally {
+      session.closed.removeEventListener('abort', onClose);
+    }
+  }
+
+  async #ask(
+    operation: RefusedOperation,
+    required: readonly string[],
+    granted: readonly string[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { onStepUp, server } = this.#session.options;
+    if (onStepUp === undefined) return true;
+    const asked = Promise.resolve(
+      onStepUp({
+        serverUrl: server.href,
+        required,
+        granted,
+        method: operation.method,
+        tool: operation.tool,
+        untrustedDescription: describe(operation.challenge),
+        signal,
+      }),
+    );
+    // The application may never answer; whoever waits must be able to leave.
+    return new Promise((resolve, reject) => {
+      const onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      asked.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    });
+  }
+
+  #assertNotDenied(required: readonly string[]): void {
+    if (this.#denied.some((scope) => coversScope(required, scope))) throw denied(required);
+  }
+}
+
+function requiredScope(operation: RefusedOperation): string[] {
+  const required = parseScope(operation.challenge.parameters['scope']);
+  if (required.length > 0) return required;
+  throw new McpOAuthError(
+    'insufficient_scope',
+    'The MCP server refused the request for lack of scope but did not say which scope it needs. Ask for it by authorize({ scope }).',
+    { stage: 'step-up', status: 403, oauthError: 'insufficient_scope' },
+  );
+}
+
+function denied(required: readonly string[], cause?: McpOAuthError): McpOAuthError {
+  return new McpOAuthError(
+    'step_up_denied',
+    `More scope (${formatScope(required)}) was asked for and not granted. It is not asked for again until authorize() is called.`,
+    { stage: 'step-up', status: 403, oauthError: 'insufficient_scope', cause },
+  );
+}
+
+function describe(challenge: Challenge): string | undefined {
+  const description = challenge.parameters['error_description'];
+  return description?.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD').slice(0, LONGEST_DESCRIPTION);
+}

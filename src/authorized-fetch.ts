@@ -1,0 +1,161 @@
+import { type AuthSession, tokenRejected } from './authorization/session.js';
+import type { Waiter } from './authorization/shared-task.js';
+import type { StepUp } from './authorization/step-up.js';
+import { type Challenge, findAuthChallenge, parseChallenges } from './challenge.js';
+import { abortError, McpOAuthError } from './errors.js';
+import { ParkedRequests } from './parked-requests.js';
+import { type ReplayableRequest, replayableRequest } from './replayable-request.js';
+import type { FetchLike } from './types.js';
+
+/** How one authorized fetch differs from another of the same provider. */
+export interface AuthorizedFetchOptions {
+  /** Carries the MCP traffic. Default: the provider's `fetch` option, else the global one. */
+  readonly underlying?: FetchLike | undefined;
+  /** Keeps a sign-in that a request caused alive beyond that request, until it aborts. */
+  readonly holder?: AbortSignal | undefined;
+}
+
+const MOST_REDIRECTS = 5;
+const MOST_STEP_UPS_A_REQUEST = 2;
+
+/** The rungs of the ladder that one request has used. */
+interface Ladder {
+  adopted: boolean;
+  refreshed: boolean;
+  signedIn: boolean;
+  stepUps: number;
+}
+
+/**
+ * The one place where a request gets its token and a 401 or 403 is dealt with.
+ * For a 401, each rung once a request: adopt a newer stored token, refresh, discover again and sign in. For a 403: step up.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6750.html#section-3 | RFC 6750 section 3}
+ */
+export function createAuthorizedFetch(session: AuthSession, stepUp: StepUp, options: AuthorizedFetchOptions = {}): FetchLike {
+  const parked = new ParkedRequests();
+  const underlying: FetchLike = options.underlying ?? session.options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+
+  return async (input, init) => {
+    session.assertOpen();
+    const request = replayableRequest(input, init);
+    // A token of this server is no other server's business.
+    if (request.url.origin !== session.options.server.origin) return underlying(input, init);
+    if (!parked.empty && parked.abandon(request.rpc())) return new Response(null, { status: 202 });
+    const follow = (init?.redirect ?? (input instanceof Request ? input.redirect : 'follow')) === 'follow';
+    const send = (token: string | undefined) => sendOnce(request, token, follow);
+
+    let token = session.tokens.peek()?.accessToken ?? (await currentToken(request.signal));
+    let response = await send(token);
+    if (response.status !== 401 && response.status !== 403) return response;
+    const ladder: Ladder = { adopted: false, refreshed: false, signedIn: false, stepUps: 0 };
+    for (;;) {
+      const recover = recoveryFor(request, response, token, ladder);
+      if (recover === undefined) return response;
+      await response.body?.cancel();
+      token = await parked.park(request.rpc(), (abandoned) => recover({ signals: [request.signal], abandoned }));
+      // The caller may have left while a person was signing in; then nothing is sent any more.
+      if (request.signal?.aborted) throw abortError(request.signal, 'resource');
+      response = await send(token);
+    }
+  };
+
+  async function currentToken(signal: AbortSignal | undefined): Promise<string | undefined> {
+    const token = await session.tokens.getAccessToken(signal === undefined ? {} : { signal });
+    if (token === undefined) await session.assertUsable();
+    return token;
+  }
+
+  async function sendOnce(request: ReplayableRequest, token: string | undefined, follow: boolean): Promise<Response> {
+    const authorization = token === undefined ? undefined : `Bearer ${token}`;
+    let current = request;
+    for (let redirects = 0; ; redirects += 1) {
+      const response = await current.send(underlying, authorization).catch((error: unknown) => {
+        throw sendError(error, current);
+      });
+      const target = follow ? redirectTarget(current, response) : undefined;
+      if (target === undefined) return response;
+      await response.body?.cancel();
+      if (redirects === MOST_REDIRECTS) throw redirectRefused(current, target);
+      current = current.redirectedTo(target);
+    }
+  }
+
+  function recoveryFor(
+    request: ReplayableRequest,
+    response: Response,
+    token: string | undefined,
+    ladder: Ladder,
+  ): ((waiter: Waiter) => Promise<string>) | undefined {
+    const challenge = findAuthChallenge(parseChallenges(response));
+    if (response.status === 401) {
+      if (request.replayable) return (waiter) => climb(token, challenge, ladder, waiter);
+      // It cannot be sent again, but the next request should not meet the same token.
+      if (token !== undefined) void session.tokens.refresh(token).catch(() => undefined);
+      return undefined;
+    }
+    if (response.status !== 403 || challenge?.parameters['error'] !== 'insufficient_scope') return undefined;
+    if (!request.replayable || ladder.stepUps === MOST_STEP_UPS_A_REQUEST) return undefined;
+    ladder.stepUps += 1;
+    const { method, tool } = request.rpc();
+    return (waiter) => stepUp.obtain({ sentToken: token, challenge, method, tool }, waiter, options.holder);
+  }
+
+  async function climb(
+    token: string | undefined,
+    challenge: Challenge | undefined,
+    ladder: Ladder,
+    waiter: Waiter,
+  ): Promise<string> {
+    await session.assertUsable();
+    const { tokens } = session;
+    if (!ladder.adopted) {
+      ladder.adopted = true;
+      const stored = await tokens.reload();
+      if (stored !== undefined && stored.accessToken !== token && isCurrent(stored.expiresAt)) return stored.accessToken;
+    }
+    if (!ladder.refreshed && token !== undefined) {
+      ladder.refreshed = true;
+      const signals = [...(waiter.signals ?? []), waiter.abandoned].filter((signal) => signal !== undefined);
+      const refreshed = await session.refreshRefused(token, AbortSignal.any(signals));
+      if (refreshed !== undefined) return refreshed;
+    }
+    if (ladder.signedIn) throw tokenRejected();
+    ladder.signedIn = true;
+    return (await session.signIn({ reason: 'unauthorized', challenge }, waiter, options.holder)).accessToken;
+  }
+
+  function isCurrent(expiresAt: number | undefined): boolean {
+    return expiresAt === undefined || expiresAt > session.options.clock.now();
+  }
+}
+
+function sendError(error: unknown, request: ReplayableRequest): unknown {
+  if (request.signal?.aborted || error instanceof McpOAuthError) return error;
+  return new McpOAuthError(
+    'network_error',
+    `The MCP server at ${request.url.origin} could not be reached. Check the address and the network, then try again.`,
+    { stage: 'resource', cause: error, url: request.url.origin },
+  );
+}
+
+function redirectTarget(request: ReplayableRequest, response: Response): URL | undefined {
+  if (![301, 302, 303, 307, 308].includes(response.status)) return undefined;
+  const location = response.headers.get('location');
+  if (location === null || !URL.canParse(location, request.url.href)) return undefined;
+  const target = new URL(location, request.url);
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  // Of a request with a body only 307 and 308 keep what it is; the token stays at its origin in any case.
+  const keepsMeaning = isRead || (request.replayable && response.status >= 307);
+  if (target.origin === request.url.origin && keepsMeaning) return target;
+  throw redirectRefused(request, target);
+}
+
+function redirectRefused(request: ReplayableRequest, target: URL): McpOAuthError {
+  const to = target.origin + target.pathname;
+  return new McpOAuthError(
+    'redirect_refused',
+    `The MCP server redirects to ${to}. The token stays at ${request.url.origin}; configure the final URL as serverUrl.`,
+    { stage: 'resource', url: to },
+  );
+}

@@ -1,0 +1,111 @@
+import { type Clock, systemClock } from '../clock.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { type Http, type RequestOptions, retryAfterMs, withRetry } from '../http/index.js';
+import { type JsonObject, parseJsonObject, withoutNulls } from '../http/json.js';
+import { displayUrl, excerpt } from '../http/text.js';
+
+/** What the functions of discovery take last. */
+export interface DiscoveryRequestOptions extends RequestOptions {
+  /** Time as the waits between attempts see it; default: the machine's own clock. */
+  clock?: Clock | undefined;
+}
+
+/** Everything that a request for a document needs. */
+export interface DocumentContext {
+  readonly http: Http;
+  readonly signal: AbortSignal | undefined;
+  readonly clock: Clock;
+}
+
+/**
+ * What was found at a location.
+ * - `document`: a JSON object, without its null members
+ * - `absent`: a definitive 4xx
+ * - `page`: an answer that is not JSON, such as a login page
+ * - `malformed`: an answer that says it is JSON and is not, or is no object
+ * - `refused`: a redirect or a size that the rules of this library do not allow
+ */
+export type Answer =
+  | { readonly kind: 'document'; readonly document: Readonly<JsonObject> }
+  | { readonly kind: 'absent' | 'page' | 'malformed'; readonly status: number; readonly detail: string }
+  | { readonly kind: 'refused'; readonly error: McpOAuthError };
+
+const WAITS_MS = [250, 1000];
+const LONGEST_WAIT_MS = 5000;
+const REFUSALS: ReadonlySet<string> = new Set(['address_refused', 'redirect_refused', 'response_too_large']);
+
+/** The context of requests that go out through `http`. */
+export function documentContext(http: Http, options: DiscoveryRequestOptions): DocumentContext {
+  return { http, signal: options.signal, clock: options.clock ?? systemClock };
+}
+
+/**
+ * Asks one location for a JSON document. What is temporary (5xx, 408, 425, 429, no answer) is tried again within bounds
+ * and then thrown as a retryable error; everything else is an {@link Answer} for the caller to judge.
+ */
+export async function fetchDocument(url: string, context: DocumentContext): Promise<Answer> {
+  try {
+    return await readAnswer(await requestWithRetry(url, context));
+  } catch (error) {
+    if (isMcpOAuthError(error) && REFUSALS.has(error.code)) return { kind: 'refused', error };
+    throw error;
+  }
+}
+
+function requestWithRetry(url: string, { http, signal, clock }: DocumentContext): Promise<Response> {
+  let asked: number | undefined;
+  const request = async () => {
+    asked = undefined;
+    const response = await http.request('metadata', url, { headers: { accept: 'application/json' }, signal });
+    if (!isTemporary(response.status)) return response;
+    asked = retryAfterMs(response, clock.now());
+    throw unavailable(url, response.status);
+  };
+  return withRetry(request, {
+    attempts: WAITS_MS.length + 1,
+    clock,
+    signal,
+    retryAfter(error, attempt) {
+      const wait = WAITS_MS[attempt - 1];
+      if (!error.retryable || wait === undefined) return undefined;
+      // A request that hung for its whole time limit gets one more chance, not two.
+      if (error.code === 'timeout' && attempt > 1) return undefined;
+      const longer = Math.max(wait, asked ?? 0);
+      return longer > LONGEST_WAIT_MS ? undefined : longer;
+    },
+  });
+}
+
+function unavailable(url: string, status: number): McpOAuthError {
+  const message =
+    `${displayUrl(url)} answered HTTP ${status}, so the OAuth metadata cannot be read at the moment. ` +
+    'Nothing was lost: try again later.';
+  return new McpOAuthError('server_unavailable', message, { stage: 'discovery', status, url: displayUrl(url) });
+}
+
+function isTemporary(status: number): boolean {
+  return status >= 500 || status === 408 || status === 425 || status === 429;
+}
+
+async function readAnswer(response: Response): Promise<Answer> {
+  const { status } = response;
+  if (status >= 400) return { kind: 'absent', status, detail: `HTTP ${status}` };
+  const type = (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  const text = await response.text();
+  const detail = `HTTP ${status} with ${type === '' ? 'no content type' : excerpt(type)}: ${excerpt(text.slice(0, 1000).replace(/\s+/g, ' '))}`;
+  if (status !== 200 || /html/.test(type)) return { kind: 'page', status, detail };
+  const document = parseJsonObject(text, 'discovery');
+  if (document !== undefined) return { kind: 'document', document: withoutNulls(document) };
+  return { kind: /^(?:application|text)\/(?:[^/]+\+)?json$/.test(type) ? 'malformed' : 'page', status, detail };
+}
+
+/** The member as an array of strings, or `undefined` where it is something else: an optional list that is no list is none. */
+export function stringList(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
+}
+
+/** `document` without those of `members` that are there but are not lists of strings. */
+export function withoutBrokenLists(document: Readonly<JsonObject>, members: readonly string[]): JsonObject {
+  const isBroken = (name: string) => members.includes(name) && stringList(document[name]) === undefined;
+  return Object.fromEntries(Object.entries(document).filter(([name]) => !isBroken(name)));
+}

@@ -1,0 +1,83 @@
+import { McpOAuthError } from '../errors.js';
+import { formatScope } from '../scope.js';
+import type { AuthorizationServerMetadata } from '../types.js';
+
+/** What {@link buildAuthorizationUrl} is given. */
+export interface AuthorizationUrlParameters {
+  authorizationServer: AuthorizationServerMetadata;
+  clientId: string;
+  redirectUri: string;
+  /** The S256 challenge of the code verifier. */
+  codeChallenge: string;
+  state: string;
+  scope?: readonly string[];
+  /** The resource indicator, sent verbatim. */
+  resource?: string | undefined;
+  prompt?: string | undefined;
+  /** Further parameters, such as `audience` or `login_hint`; they may replace `scope` and `prompt`. */
+  parameters?: Readonly<Record<string, string>>;
+}
+
+/** What binds the request to this sign-in, and `resource`, which has to be the same on every leg. */
+const RESERVED: ReadonlySet<string> = new Set([
+  'client_id',
+  'code_challenge',
+  'code_challenge_method',
+  'redirect_uri',
+  'resource',
+  'response_type',
+  'state',
+]);
+
+/**
+ * Builds the URL that the user's browser opens. A query of the authorization endpoint is kept. Before it is opened it
+ * has to pass `assertBrowserUrl`.
+ *
+ * @throws {@link McpOAuthError} `invalid_options` where `parameters` names one that this library sets itself;
+ * `invalid_response` without a usable `authorization_endpoint`.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.1 | RFC 6749 section 4.1.1},
+ * {@link https://www.rfc-editor.org/rfc/rfc7636.html#section-4.3 | RFC 7636 section 4.3},
+ * {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2.1 | RFC 8707 section 2.1}
+ */
+export function buildAuthorizationUrl(p: AuthorizationUrlParameters): URL {
+  const taken = Object.keys(p.parameters ?? {}).find((name) => RESERVED.has(name));
+  if (taken !== undefined) {
+    throw new McpOAuthError(
+      'invalid_options',
+      `\`authorizationParameters\` must not contain \`${taken}\`: the library sets it. For \`resource\` there is an option.`,
+      { stage: 'authorization' },
+    );
+  }
+  const url = endpointUrl(p.authorizationServer.authorization_endpoint);
+  const scope = formatScope(p.scope ?? []);
+  const parameters: Record<string, string | undefined> = {
+    response_type: 'code',
+    client_id: p.clientId,
+    redirect_uri: p.redirectUri,
+    state: p.state,
+    code_challenge: p.codeChallenge,
+    code_challenge_method: 'S256',
+    resource: p.resource,
+    scope: scope === '' ? undefined : scope,
+    prompt: p.prompt,
+    ...p.parameters,
+  };
+  for (const [name, value] of Object.entries(parameters)) if (value !== undefined) url.searchParams.set(name, value);
+  return url;
+}
+
+function endpointUrl(endpoint: string | undefined): URL {
+  // No other scheme ever reaches something that opens URLs (CVE-2025-6514).
+  if (typeof endpoint === 'string' && /^https?:\/\//i.test(endpoint) && URL.canParse(endpoint)) {
+    const url = new URL(endpoint);
+    // RFC 6749 section 3.1: the endpoint has no fragment.
+    url.hash = '';
+    return url;
+  }
+  throw new McpOAuthError(
+    'invalid_response',
+    'The metadata of the authorization server has no usable `authorization_endpoint`, so nobody can sign in there. ' +
+      'Its operator has to correct that.',
+    { stage: 'authorization' },
+  );
+}

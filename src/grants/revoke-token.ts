@@ -1,0 +1,69 @@
+import * as oauth from 'oauth4webapi';
+import { systemClock } from '../clock.js';
+import { McpOAuthError } from '../errors.js';
+import { resolveHttp, retryAfterMs, withRetry } from '../http/index.js';
+import { describeAnswer, isTemporary } from '../oauth-error.js';
+import { type AuthenticatedRequest, sendAuthenticated } from './authenticated-request.js';
+import type { ClientContext } from './client-authentication.js';
+import type { GrantOptions } from './token-request.js';
+
+/** What {@link revokeToken} is given. */
+export interface RevokeTokenParameters extends ClientContext {
+  token: string;
+  tokenTypeHint: 'refresh_token' | 'access_token';
+}
+
+const ATTEMPTS = 3;
+const WAITS_MS = [500, 2000];
+
+/**
+ * Revokes a token at the authorization server. Revocation can be repeated safely, so what is temporary is tried up to
+ * three times.
+ *
+ * @returns Whether the token is revoked; `false` where the server has no revocation endpoint or does not revoke tokens of
+ * this type, so that the token lives on until it expires.
+ * @throws {@link McpOAuthError} `revocation_failed` where the server refuses; `server_unavailable`, `network_error` or
+ * `timeout` where trying again later helps.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7009.html#section-2 | RFC 7009 section 2}
+ */
+export async function revokeToken(p: RevokeTokenParameters, options?: GrantOptions): Promise<boolean> {
+  if (p.authorizationServer.revocation_endpoint === undefined) return false;
+  const { clock = systemClock, signal } = options ?? {};
+  const http = resolveHttp(p.authorizationServer.issuer, options);
+  const request: AuthenticatedRequest = {
+    purpose: 'revocation',
+    parameters: { token_type_hint: p.tokenTypeHint },
+    secrets: [p.token],
+    send: (server, client, authentication, requestOptions) =>
+      oauth.revocationRequest(server, client, authentication, p.token, requestOptions),
+  };
+  let waitMs: number | undefined;
+  const attempt = async () => {
+    waitMs = undefined;
+    const { response, refusal } = await sendAuthenticated(http, p, request, signal);
+    if (refusal !== undefined && isTemporary(refusal)) {
+      waitMs = retryAfterMs(response, clock.now());
+      throw new McpOAuthError(
+        'server_unavailable',
+        `The authorization server did not revoke the token: ${describeAnswer(refusal)}. Try again later.`,
+        { stage: 'token', status: refusal.status, oauthError: refusal.error },
+      );
+    }
+    return refusal;
+  };
+  const refusal = await withRetry(attempt, {
+    attempts: ATTEMPTS,
+    clock,
+    signal,
+    retryAfter: (error, number) => (error.retryable ? (waitMs ?? WAITS_MS[number - 1]) : undefined),
+  });
+  // Some servers call a token invalid that is revoked already, which RFC 7009 counts as a success.
+  if (refusal === undefined || refusal.error === 'invalid_token') return true;
+  if (refusal.error === 'unsupported_token_type') return false;
+  throw new McpOAuthError(
+    'revocation_failed',
+    `The authorization server did not revoke the token: ${describeAnswer(refusal)}. It lives on there until it expires; ` +
+      'revoke it on the page where the server lists its connected applications.',
+    { stage: 'token', status: refusal.status, oauthError: refusal.error },
+  );
+}

@@ -1,0 +1,63 @@
+import { isMcpOAuthError, McpOAuthError, type Stage } from '../errors.js';
+import { excerpt } from './text.js';
+
+const TIMEOUT_CODES: ReadonlySet<string> = new Set([
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+]);
+const MAX_DEPTH = 5;
+
+/**
+ * What a failed `fetch` means. Only names, codes and short messages of what it threw are kept as the cause: an injected
+ * `fetch` may throw an error that carries the whole request.
+ */
+export function networkFailure(error: unknown, stage: Stage, what: string): McpOAuthError {
+  const chain = causes(error);
+  // The connector judges addresses inside fetch, which wraps what it throws.
+  const own = chain.find(isMcpOAuthError);
+  if (own) return new McpOAuthError(own.code, own.message, { stage, url: own.url });
+  const code = chain.map(codeOf).find((one) => one !== undefined);
+  const cause = reducedCause(chain);
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') {
+    return new McpOAuthError('response_too_large', `The header of ${what} is too large. Ask its operator about it.`, {
+      stage,
+      cause,
+    });
+  }
+  if (code !== undefined && TIMEOUT_CODES.has(code)) {
+    return new McpOAuthError('timeout', `${what} did not answer in time (${code}). Try again later.`, { stage, cause });
+  }
+  const detail = code === undefined ? '' : ` (${code})`;
+  return new McpOAuthError(
+    'network_error',
+    `${what} could not be reached${detail}. Check the URL and the network, then try again.`,
+    { stage, cause },
+  );
+}
+
+/** An error with its causes, outermost first; of several at once the first one counts. */
+function causes(error: unknown): Error[] {
+  const chain: Error[] = [];
+  let current = error;
+  while (current instanceof Error && chain.length < MAX_DEPTH) {
+    chain.push(current);
+    current = current instanceof AggregateError && current.errors.length > 0 ? current.errors[0] : current.cause;
+  }
+  return chain;
+}
+
+function codeOf(error: Error): string | undefined {
+  const code: unknown = 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : undefined;
+}
+
+function reducedCause(chain: readonly Error[]): Error | undefined {
+  return chain.reduceRight<Error | undefined>((cause, error) => {
+    const reduced = new Error(excerpt(error.message), cause && { cause });
+    reduced.name = excerpt(error.name, 60);
+    const code = codeOf(error);
+    return code === undefined ? reduced : Object.assign(reduced, { code });
+  }, undefined);
+}

@@ -1,0 +1,158 @@
+import { type Clock, systemClock } from '../clock.js';
+import { isMcpOAuthError, McpOAuthError, type Stage } from '../errors.js';
+import type { FetchLike } from '../types.js';
+import { absoluteUrl, createAddressRule, type NetworkOptions } from './address-rule.js';
+import { withinBounds } from './bounds.js';
+import { exchange } from './exchange.js';
+import { networkFailure } from './failure.js';
+import { normalizeResponse } from './normalize.js';
+import { type Purpose, STAGE_OF } from './purpose.js';
+import { displayUrl, parseUrl } from './text.js';
+import { openWayOut, type WayOut } from './way-out.js';
+
+export type { Purpose } from './purpose.js';
+
+/** What of a request can be chosen. `Accept: application/json` is sent unless the headers say otherwise. */
+export interface HttpInit {
+  method?: string | undefined;
+  headers?: HeadersInit | undefined;
+  body?: BodyInit | null | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** The `fetch` that `oauth4webapi` takes as its `customFetch`. */
+export type ProtocolFetch = (
+  url: string,
+  init: { method: string; headers: Record<string, string>; body?: unknown; signal?: AbortSignal },
+) => Promise<Response>;
+
+/** The one way out: every request of this library that is not MCP traffic goes through one. */
+export interface Http {
+  /**
+   * Sends a request and reads the whole answer into memory. Whatever its status, the answer is returned.
+   *
+   * Every hop is judged by the address rule. Metadata requests follow up to 5 redirects within it, all others none.
+   * Together with its redirects and its body a request takes at most `timeoutMs`; a body has at most 1 MiB.
+   *
+   * @throws {@link McpOAuthError} `address_refused`, `redirect_refused`, `response_too_large`, `invalid_response`,
+   * `network_error`, `timeout`, `aborted`.
+   */
+  request(purpose: Purpose, url: string | URL, init?: HttpInit): Promise<Response>;
+  /**
+   * The same in the shape that `oauth4webapi` wants as its `customFetch`. Here answers are also normalised by shape:
+   * what many servers send although the RFCs say otherwise becomes what the RFCs say.
+   */
+  fetchFor(purpose: Purpose, signal?: AbortSignal): ProtocolFetch;
+  /**
+   * Judges the URL of an endpoint that a server named, by its scheme and by the name or literal in it.
+   *
+   * @throws {@link McpOAuthError} `address_refused`
+   */
+  assertDiscoveredUrl(url: string | URL, stage: Stage): URL;
+  /**
+   * Judges a URL that a browser is about to open: https, or http on loopback; no credentials, no fragment, ≤ 8 KiB.
+   *
+   * @throws {@link McpOAuthError} `address_refused`
+   */
+  assertBrowserUrl(url: string | URL): URL;
+  /** Closes idle connections. Not needed for the process to end. */
+  close(): Promise<void>;
+}
+
+/** What an {@link Http} is made of. */
+export interface HttpOptions {
+  /** The URL that the user named; the address rule starts from the address space it lies in. */
+  anchor: string | URL;
+  /**
+   * Sends every request in place of the library's own connections: for a proxy, a private CA, tests. Addresses are then
+   * judged by their names and literals alone.
+   */
+  fetch?: FetchLike | undefined;
+  /** How long one request may take, in ms, with its redirects and its body. Default: 30,000. */
+  timeoutMs?: number | undefined;
+  network?: NetworkOptions | undefined;
+  clock?: Clock | undefined;
+}
+
+/** What every building block takes last. */
+export interface RequestOptions {
+  /** The way out to use. It replaces `fetch`, `network` and `timeoutMs`. */
+  http?: Http | undefined;
+  /** Sends every request in place of the library's own connections. */
+  fetch?: FetchLike | undefined;
+  network?: NetworkOptions | undefined;
+  /** How long one request may take, in ms. Default: 30,000. */
+  timeoutMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/**
+ * The way out for one MCP server.
+ *
+ * @throws {@link McpOAuthError} `invalid_options` where the anchor is no URL or a host list has an entry that is no host.
+ */
+export function createHttp(options: HttpOptions): Http {
+  const anchor = parseUrl(options.anchor);
+  if (!anchor) {
+    throw new McpOAuthError(
+      'invalid_options',
+      `"${displayUrl(options.anchor)}" is no absolute URL. Name one with https.`,
+      {
+        stage: 'configuration',
+      },
+    );
+  }
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, clock = systemClock } = options;
+  const rule = createAddressRule(anchor, options.network);
+  let wayOut: Promise<WayOut> | undefined;
+  const open = () => (wayOut ??= openWayOut(rule, options.fetch, timeoutMs));
+
+  async function send(
+    purpose: Purpose,
+    url: string | URL,
+    init: Omit<HttpInit, 'signal'>,
+    signals: readonly (AbortSignal | undefined)[],
+  ): Promise<Response> {
+    const stage = STAGE_OF[purpose];
+    const target = absoluteUrl(url, stage);
+    const { method = 'GET', body } = init;
+    const headers = new Headers(init.headers ?? {});
+    if (!headers.has('accept')) headers.set('accept', 'application/json');
+    const mayFollow = purpose === 'metadata' && method === 'GET';
+    const what = displayUrl(target);
+    return withinBounds({ timeoutMs, signals, clock, stage, what }, async (bounds) => {
+      try {
+        const { fetch, ready } = await bounds.race(open());
+        await bounds.race(ready());
+        return await exchange(target, { method, headers, body, mayFollow, fetch, rule, bounds, stage });
+      } catch (error) {
+        if (bounds.signal.aborted) throw bounds.signal.reason;
+        throw isMcpOAuthError(error) ? error : networkFailure(error, stage, what);
+      }
+    });
+  }
+
+  return {
+    request: (purpose, url, init = {}) => send(purpose, url, init, [init.signal]),
+    fetchFor:
+      (purpose, signal) =>
+      async (url, { method, headers, body, signal: own }) => {
+        const response = await send(purpose, url, { method, headers, body: body as BodyInit | null | undefined }, [
+          signal,
+          own,
+        ]);
+        return normalizeResponse(purpose, response);
+      },
+    assertDiscoveredUrl: rule.assertUrl,
+    assertBrowserUrl: rule.assertBrowserUrl,
+    close: async () => (await wayOut)?.close(),
+  };
+}
+
+/** The given {@link Http}, else a new one for `anchor`. */
+export function resolveHttp(anchor: string | URL, options: RequestOptions | undefined): Http {
+  if (options?.http) return options.http;
+  return createHttp({ anchor, fetch: options?.fetch, timeoutMs: options?.timeoutMs, network: options?.network });
+}

@@ -1,0 +1,14 @@
+export { isLoopbackHost } from './address.js';
+export type { NetworkOptions } from './address-rule.js';
+export {
+  createHttp,
+  type Http,
+  type HttpInit,
+  type HttpOptions,
+  type ProtocolFetch,
+  type Purpose,
+  type RequestOptions,
+  resolveHttp,
+} from './http.js';
+export { type RetryOptions, retryAfterMs, withRetry } from './retry.js';
+export { displayUrl, excerpt } from './text.js';

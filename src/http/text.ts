@@ -1,0 +1,30 @@
+const MAX_EXCERPT = 200;
+
+/** Text from elsewhere as it may stand in a message: at most 200 characters, nothing that steers a terminal or a reader. */
+export function excerpt(text: string, max = MAX_EXCERPT): string {
+  // Cut first: replacing in a megabyte to keep 200 characters would be wasted.
+  const clean = text.slice(0, max).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '\uFFFD');
+  return text.length > max ? `${clean}…` : clean;
+}
+
+/** A URL as it may stand in a message: without credentials, query and fragment, where secrets could be. */
+export function displayUrl(url: string | URL): string {
+  const parsed = parseUrl(url);
+  if (!parsed)
+    return excerpt(
+      String(url)
+        .replace(/[?#].*/s, '')
+        .replace(/\/\/[^/]*@/, '//'),
+    );
+  const authority = parsed.host === '' ? '' : `//${parsed.host}`;
+  return excerpt(`${parsed.protocol}${authority}${parsed.pathname}`);
+}
+
+/** The parsed URL, or `undefined` where it is none. */
+export function parseUrl(url: string | URL, base?: URL): URL | undefined {
+  try {
+    return new URL(url, base);
+  } catch {
+    return undefined;
+  }
+}

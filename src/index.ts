@@ -1,0 +1,51 @@
+export type { InvalidationScope, McpOAuthClientProvider } from './adapters/oauth-client-provider.js';
+export type { UnauthorizedContext } from './adapters/sdk-auth-provider.js';
+export type { WireTokens } from './adapters/token-exchange-slot.js';
+export { type AuthorizeOptions, type AuthProvider, createAuthProvider, type Session } from './auth-provider.js';
+export type { SessionAccount } from './authorization/session-context.js';
+export { type Challenge, parseChallenges } from './challenge.js';
+export { type Clock, systemClock } from './clock.js';
+export {
+  type Discovery,
+  discover,
+  discoverAuthorizationServer,
+  discoverProtectedResource,
+  type ProtectedResource,
+} from './discovery/index.js';
+export { isMcpOAuthError, McpOAuthError, type McpOAuthErrorCode, type McpOAuthErrorInit, type Stage } from './errors.js';
+export type { AuthEvent, OnEvent } from './events.js';
+export {
+  buildAuthorizationUrl,
+  type ClientContext,
+  exchangeCode,
+  refreshTokens,
+  revokeToken,
+  type TokenResult,
+} from './grants/index.js';
+export type { NetworkOptions, RequestOptions } from './http/index.js';
+export { type LoopbackCallback, type LoopbackListener, startLoopbackListener } from './loopback/index.js';
+export type { AuthProviderOptions, InteractionReason, LoopbackOptions, StepUpRequest, Timeouts } from './options.js';
+export { generateCodeChallenge, generateCodeVerifier, generateState } from './pkce.js';
+export {
+  type AskForClient,
+  createClientMetadataDocument,
+  type RegistrationMode,
+  registerClient,
+  type ResolveClientOptions,
+  type ResolvedClient,
+  resolveClient,
+} from './registration/index.js';
+export type { SignOutResult } from './sign-out.js';
+export { FileTokenStore, type Lease, type LockOptions, MemoryTokenStore, type TokenStore } from './stores/index.js';
+export { type RefreshFunction, TokenManager, type TokenManagerOptions, type TokenSet } from './tokens/index.js';
+export type {
+  AuthorizationServerMetadata,
+  ClientInformation,
+  ClientMetadata,
+  FetchLike,
+  IssuerException,
+  PreRegisteredClient,
+  RegistrationKind,
+  ResourceMetadata,
+} from './types.js';
+export { getAuthProvider, type TransportClass, type TransportOptionsOf, type WithOAuthOptions, withOAuth } from './with-oauth.js';

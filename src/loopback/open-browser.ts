@@ -1,0 +1,74 @@
+import type { ChildProcess } from 'node:child_process';
+import { env, platform } from 'node:process';
+import { type Clock, systemClock } from '../clock.js';
+
+/** Starts the program that opens `url`; resolves once it runs. */
+export type Opener = (url: string) => Promise<ChildProcess>;
+
+/** How long a program is watched for failing at once, in milliseconds. */
+export const WATCH_MS = 1_000;
+/** How long the start itself may take, in milliseconds. */
+export const START_MS = 10_000;
+
+/**
+ * Opens `url` in the user's browser, through the `open` package: the URL is one argument of a program and is never
+ * put together with a command line. `BROWSER` is honoured the way `open` does.
+ *
+ * Nothing that happens here is fatal: show the URL where the answer is `false`.
+ *
+ * @param url an absolute `http` or `https` URL; the caller has judged where it leads
+ * @returns `true` where a program was started and did not fail within a second; it never rejects
+ * @see CVE-2025-6514 for what other schemes and shells led to
+ */
+export async function openInBrowser(url: string): Promise<boolean> {
+  if (!hasPlaceForBrowser(platform, env)) return false;
+  return launch(
+    url,
+    async (target) => {
+      // Imported on use: a program that never signs anybody in does not pay for it.
+      const { default: open } = await import('open');
+      return open(target);
+    },
+    systemClock,
+  );
+}
+
+/** {@link openInBrowser} with its parts given. */
+export async function launch(url: string, open: Opener, clock: Clock): Promise<boolean> {
+  if (!URL.canParse(url)) return false;
+  const { protocol, href } = new URL(url);
+  if (protocol !== 'https:' && protocol !== 'http:') return false;
+  return new Promise((resolve) => {
+    let settled = false;
+    const settle = (opened: boolean) => {
+      settled = true;
+      cancel();
+      resolve(opened);
+    };
+    let cancel = clock.schedule(START_MS, () => settle(false), { keepAlive: true });
+    const watch = (child: ChildProcess) => {
+      // The handler stays: an error that comes later must not end the process.
+      child.on('error', () => settle(false));
+      child.once('close', (code) => settle(code === 0));
+      child.unref();
+      // On Windows `open` waits for its helper to end before it resolves.
+      if (child.exitCode !== null || child.signalCode !== null) return settle(child.exitCode === 0);
+      if (settled) return;
+      cancel();
+      // Either a browser, which stays for as long as the user likes, or a helper that is still at it.
+      cancel = clock.schedule(WATCH_MS, () => settle(true), { keepAlive: true });
+    };
+    void (async () => watch(await open(href)))().catch(() => settle(false));
+  });
+}
+
+/**
+ * Whether a browser could be seen at all. On Linux without a display the opener falls back to text browsers, which run
+ * without a terminal here: they fetch the page, show it to nobody and report success.
+ */
+export function hasPlaceForBrowser(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): boolean {
+  if (system === 'win32' || system === 'darwin' || system === 'android') return true;
+  // WSL shows the browser of Windows.
+  const names = ['DISPLAY', 'WAYLAND_DISPLAY', 'BROWSER', 'WSL_DISTRO_NAME', 'WSL_INTEROP'];
+  return names.some((name) => (environment[name] ?? '') !== '');
+}

@@ -1,0 +1,90 @@
+import { isMcpOAuthError, McpOAuthError, type Stage } from './errors.js';
+import { excerpt } from './http/text.js';
+
+/** What an error answer of an authorization server says, as far as it may be shown. */
+export interface OAuthErrorAnswer {
+  readonly status: number;
+  /** The `error` value, where there is one and it follows the grammar. */
+  readonly error: string | undefined;
+  /** `error_description`, bounded and on one line. */
+  readonly description: string | undefined;
+}
+
+/** RFC 6749 appendix A.7, with a bound of our own. */
+const ERROR_CODE = /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,100}$/;
+/** Shorter values cannot be told from ordinary words. */
+const SHORTEST_SECRET = 4;
+const TEMPORARY_STATUS: ReadonlySet<number> = new Set([408, 425, 429]);
+const TEMPORARY_ERROR: ReadonlySet<string> = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
+
+/** The value as an OAuth error code, or `undefined` where it breaks the grammar of RFC 6749 appendix A.7. */
+export function oauthErrorCode(value: unknown): string | undefined {
+  return typeof value === 'string' && ERROR_CODE.test(value) ? value : undefined;
+}
+
+/**
+ * Reads an error answer. Nothing in it is trusted: members that break the grammar are dropped, and so is every echo of
+ * `secrets`, the values that were sent with the request.
+ */
+export async function readErrorAnswer(
+  response: Response,
+  secrets: readonly (string | undefined)[],
+): Promise<OAuthErrorAnswer> {
+  const { status } = response;
+  const body = await readObject(response);
+  const code = oauthErrorCode(body?.['error']);
+  const description = body?.['error_description'];
+  return {
+    status,
+    error: code === undefined || redact(code, secrets) !== code ? undefined : code,
+    description: typeof description === 'string' ? excerpt(redact(description, secrets)) : undefined,
+  };
+}
+
+/** The JSON object in the body of a copy of `response`, or `undefined` where there is none. */
+export async function readObject(response: Response): Promise<Record<string, unknown> | undefined> {
+  try {
+    const body: unknown = JSON.parse(await response.clone().text());
+    return isObject(body) ? body : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `invalid_grant: the text (HTTP 400)`, for a message. */
+export function describeAnswer({ status, error, description }: OAuthErrorAnswer): string {
+  const text = [error, description].filter((part) => part !== undefined && part !== '').join(': ');
+  return text === '' ? `HTTP ${status}` : `${text} (HTTP ${status})`;
+}
+
+/** Whether the same request may succeed later: 408, 425, 429, 5xx, or an error code that says so. */
+export function isTemporary({ status, error }: Pick<OAuthErrorAnswer, 'status' | 'error'>): boolean {
+  return status >= 500 || TEMPORARY_STATUS.has(status) || (error !== undefined && TEMPORARY_ERROR.has(error));
+}
+
+/**
+ * What oauth4webapi threw, as our error. Its `cause` holds responses and bodies, tokens among them, so it is left
+ * behind; its messages are fixed texts without values.
+ */
+export function protocolError(caught: unknown, stage: Stage, what: string): McpOAuthError {
+  if (isMcpOAuthError(caught)) return caught;
+  const reason = caught instanceof Error ? excerpt(caught.message) : 'unknown reason';
+  return new McpOAuthError(
+    'invalid_response',
+    `${what} is not what the protocol allows: ${reason}. The authorization server has to be corrected.`,
+    { stage },
+  );
+}
+
+function redact(text: string, secrets: readonly (string | undefined)[]): string {
+  let clean = text;
+  for (const secret of secrets) {
+    if (secret === undefined || secret.length < SHORTEST_SECRET) continue;
+    clean = clean.replaceAll(secret, '…').replaceAll(encodeURIComponent(secret), '…');
+  }
+  return clean;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,69 @@
+import { McpOAuthError } from '../errors.js';
+import type { OnEvent } from '../events.js';
+import type { TokenStore } from '../stores/token-store.js';
+import type { ClientInformation, PreRegisteredClient } from '../types.js';
+import { digest } from './registration-store.js';
+
+/** What {@link bindPreRegistered} works with. */
+export interface BindingContext {
+  readonly issuer: string;
+  readonly store: TokenStore;
+  readonly onEvent: OnEvent;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The client that the application brought along, once it is certain that it belongs to `issuer`. One that names no
+ * issuer is bound to the first that it meets, for good.
+ *
+ * @throws {@link McpOAuthError} `client_mismatch` where it belongs to another issuer; `invalid_options` without client id.
+ */
+export async function bindPreRegistered(
+  client: PreRegisteredClient,
+  context: BindingContext,
+): Promise<ClientInformation> {
+  const information = clientInformationOf(client);
+  const owner = client.issuer ?? (await bind(client.client_id, context));
+  assertIssuer(owner, context.issuer);
+  return information;
+}
+
+/** Checks what an application or a person gave, and leaves `issuer` out, which is no client metadata. */
+export function clientInformationOf(client: PreRegisteredClient): ClientInformation {
+  if (typeof client.client_id !== 'string' || client.client_id === '') {
+    throw new McpOAuthError('invalid_options', '`clientInformation` needs a `client_id` that is not empty.', {
+      stage: 'registration',
+    });
+  }
+  const { issuer: _issuer, ...information } = client;
+  return information;
+}
+
+/** @throws {@link McpOAuthError} `client_mismatch` where `owner` is not `issuer`, compared as plain strings. */
+export function assertIssuer(owner: string | undefined, issuer: string): void {
+  if (owner === undefined || owner === issuer) return;
+  throw new McpOAuthError(
+    'client_mismatch',
+    'The client in `clientInformation` belongs to another authorization server than the one this MCP server names ' +
+      'now, so it is not used. Check that the change is legitimate, then set a client registered there and its `issuer`.',
+    { stage: 'registration', url: issuer },
+  );
+}
+
+async function bind(clientId: string, { issuer, store, onEvent, signal }: BindingContext): Promise<string> {
+  // By the client id alone: a configuration that is shared by several servers must not hand its secret to all of them.
+  const key = `client-binding/${await digest(clientId)}`;
+  const bound = await store.get(key);
+  if (bound !== undefined) return bound;
+  return store.lock(
+    key,
+    async (lease) => {
+      const meanwhile = await store.get(key);
+      if (meanwhile !== undefined) return meanwhile;
+      await store.set(key, issuer, { lease });
+      onEvent({ type: 'client_bound', issuer, clientId });
+      return issuer;
+    },
+    { signal },
+  );
+}

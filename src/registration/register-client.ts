@@ -1,0 +1,185 @@
+import * as oauth from 'oauth4webapi';
+import { type Clock, systemClock } from '../clock.js';
+import { McpOAuthError } from '../errors.js';
+import { type Http, type RequestOptions, resolveHttp, retryAfterMs, withRetry } from '../http/index.js';
+import { describeAnswer, isTemporary, type OAuthErrorAnswer, protocolError, readErrorAnswer } from '../oauth-error.js';
+import type { AuthorizationServerMetadata, ClientInformation, ClientMetadata } from '../types.js';
+import { matchesRedirectUri } from './redirect-uri.js';
+import { minimalRequest, registrationRequest } from './registration-request.js';
+
+/** Options of {@link registerClient}. */
+export interface RegisterClientOptions extends RequestOptions {
+  /** For servers that register nobody without one. @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-3 | RFC 7591 section 3} */
+  initialAccessToken?: string;
+  /** Time as the waits between attempts see it. */
+  clock?: Clock;
+}
+
+const ATTEMPTS = 3;
+const WAITS_MS = [500, 2000];
+/** A registration is not idempotent, so it is repeated only where the server certainly did not act. */
+const NOT_PROCESSED: ReadonlySet<number> = new Set([429, 503]);
+/** There is no registration behind the advertised endpoint. */
+const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
+
+/**
+ * Registers the client with an authorization server.
+ *
+ * Grant types, response types, `application_type` and the authentication method (negotiated against the server's
+ * metadata, `none` preferred) are filled in where `metadata` does not name them. A server that answers
+ * `invalid_client_metadata` is asked once more with the indispensable members only.
+ *
+ * @param authorizationServer - Metadata with a `registration_endpoint`.
+ * @param metadata - At least `redirect_uris`.
+ * @returns What the server answered; its `token_endpoint_auth_method` counts, whatever was asked for.
+ * @throws {@link McpOAuthError} `registration_unavailable` without an endpoint; `registration_failed` where the server
+ * refuses; `server_unavailable`, `network_error` or `timeout` where trying again later helps; `invalid_response`.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-3 | RFC 7591 section 3}
+ */
+export async function registerClient(
+  authorizationServer: AuthorizationServerMetadata,
+  metadata: ClientMetadata,
+  options?: RegisterClientOptions,
+): Promise<ClientInformation> {
+  if (authorizationServer.registration_endpoint === undefined) {
+    throw new McpOAuthError(
+      'registration_unavailable',
+      'The authorization server has no registration endpoint. Set `clientInformation` or `clientMetadataUrl`.',
+      { stage: 'registration' },
+    );
+  }
+  const http = resolveHttp(authorizationServer.issuer, options);
+  const request = registrationRequest(authorizationServer, metadata);
+  const first = await send(http, authorizationServer, request, options);
+  if (first instanceof Response) return readRegistration(first, request);
+  const minimal = first.error === 'invalid_client_metadata' ? minimalRequest(authorizationServer, request) : undefined;
+  if (minimal === undefined) throw refused(first);
+  const second = await send(http, authorizationServer, minimal, options);
+  if (second instanceof Response) return readRegistration(second, minimal);
+  throw refused(second);
+}
+
+/** The successful response, or what the server refused with. What is temporary is tried again and then thrown. */
+function send(
+  http: Http,
+  authorizationServer: AuthorizationServerMetadata,
+  request: Readonly<Record<string, unknown>>,
+  options: RegisterClientOptions | undefined,
+): Promise<Response | OAuthErrorAnswer> {
+  const { initialAccessToken, signal, clock = systemClock } = options ?? {};
+  let waitMs: number | undefined;
+  const attempt = async () => {
+    const response = await post(http, authorizationServer, request, options);
+    if (response.ok) return response;
+    const answer = await readErrorAnswer(response, [initialAccessToken]);
+    if (!isTemporary(answer) || NO_ENDPOINT.has(answer.status)) return answer;
+    waitMs = NOT_PROCESSED.has(answer.status) ? (retryAfterMs(response, clock.now()) ?? -1) : undefined;
+    throw new McpOAuthError(
+      'server_unavailable',
+      `The authorization server cannot register clients at the moment: ${describeAnswer(answer)}. Try again later.`,
+      { stage: 'registration', status: answer.status, oauthError: answer.error },
+    );
+  };
+  return withRetry(attempt, {
+    attempts: ATTEMPTS,
+    clock,
+    ...(signal === undefined ? {} : { signal }),
+    retryAfter: ({ code }, number) => {
+      if (code !== 'server_unavailable' || waitMs === undefined) return undefined;
+      return waitMs >= 0 ? waitMs : WAITS_MS[number - 1];
+    },
+  });
+}
+
+async function post(
+  http: Http,
+  authorizationServer: AuthorizationServerMetadata,
+  request: Readonly<Record<string, unknown>>,
+  options: RegisterClientOptions | undefined,
+): Promise<Response> {
+  const { initialAccessToken, signal } = options ?? {};
+  try {
+    return await oauth.dynamicClientRegistrationRequest(
+      authorizationServer as oauth.AuthorizationServer,
+      request as Partial<oauth.Client>,
+      {
+        [oauth.customFetch]: http.fetchFor('registration', signal),
+        [oauth.allowInsecureRequests]: true,
+        ...(initialAccessToken === undefined ? {} : { initialAccessToken }),
+      },
+    );
+  } catch (error) {
+    throw protocolError(error, 'registration', 'The registration endpoint in the metadata');
+  }
+}
+
+async function readRegistration(
+  response: Response,
+  request: Readonly<Record<string, unknown>>,
+): Promise<ClientInformation> {
+  let answer: oauth.OmitSymbolProperties<oauth.Client>;
+  try {
+    answer = await oauth.processDynamicClientRegistrationResponse(response);
+  } catch (error) {
+    throw protocolError(error, 'registration', 'The registration answer');
+  }
+  // Nothing here manages registrations (RFC 7592): what is not needed is not kept.
+  const { registration_access_token: _token, registration_client_uri: _uri, ...client } = answer;
+  assertRedirectUris(client, request);
+  return { ...client, ...authMethod(client, request) } as ClientInformation;
+}
+
+/** Where the answer does not say how to authenticate, what was asked for stands. */
+function authMethod(client: { readonly [member: string]: unknown }, request: Readonly<Record<string, unknown>>) {
+  if (typeof client['token_endpoint_auth_method'] === 'string') return {};
+  if (client['client_secret'] === undefined) return { token_endpoint_auth_method: 'none' };
+  const asked = request['token_endpoint_auth_method'];
+  // Asked for none, but given a secret: the server's metadata decides when it is used.
+  return typeof asked === 'string' && asked !== 'none' ? { token_endpoint_auth_method: asked } : {};
+}
+
+/** A server that registered other redirects would show the user an error page and never call back. */
+function assertRedirectUris(client: object, request: Readonly<Record<string, unknown>>): void {
+  const answered: unknown = (client as { redirect_uris?: unknown }).redirect_uris;
+  if (!Array.isArray(answered) || answered.length === 0) return;
+  const missing = (request['redirect_uris'] as readonly string[]).every(
+    (asked) => !answered.some((uri) => typeof uri === 'string' && matchesRedirectUri(uri, asked)),
+  );
+  if (!missing) return;
+  throw new McpOAuthError(
+    'registration_failed',
+    'The authorization server registered other redirect URIs than the one asked for. Use one that it accepts: ' +
+      'set `loopback` or `redirectUrl`, or bring a client id along in `clientInformation`.',
+    { stage: 'registration' },
+  );
+}
+
+function refused(answer: OAuthErrorAnswer): McpOAuthError {
+  return new McpOAuthError(
+    'registration_failed',
+    `The authorization server did not register this client: ${describeAnswer(answer)}. ${remedy(answer)}`,
+    { stage: 'registration', status: answer.status, oauthError: answer.error },
+  );
+}
+
+function remedy({ error, status }: OAuthErrorAnswer): string {
+  if (error === 'invalid_redirect_uri') {
+    return (
+      'It does not take this redirect URI: try `loopback: { host: "localhost" }`, a fixed `loopback.port`, another ' +
+      '`redirectUrl` or another `clientMetadata.application_type`.'
+    );
+  }
+  if (error === 'invalid_client_metadata') {
+    return 'Correct `clientMetadata` (some servers want a `client_name`), or set `clientInformation`.';
+  }
+  if (status === 401 || status === 403) {
+    return (
+      'It registers only clients that it knows or that bring a token: set `initialAccessToken`, or get a client id ' +
+      'from its operator and set `clientInformation`.'
+    );
+  }
+  if (NO_ENDPOINT.has(status)) {
+    return 'There is no registration at the endpoint that its metadata names: set `clientInformation`.';
+  }
+  return 'Set `clientInformation` to a client id from its operator.';
+}

@@ -1,0 +1,109 @@
+import type { TokenStore } from '../stores/token-store.js';
+import type { ClientInformation, ClientMetadata, RegistrationKind } from '../types.js';
+import { classifyRedirectUri } from './redirect-uri.js';
+
+/** A client as it is kept for an issuer. */
+export interface StoredRegistration {
+  readonly kind: RegistrationKind;
+  readonly client: ClientInformation;
+  /** The redirect URI it was registered with, whose port is worth binding again. */
+  readonly redirectUri?: string;
+  /** ms since the epoch */
+  readonly registeredAt: number;
+  /** A sign-in with it timed out: the server may have forgotten it. It is replaced at the next sign-in. */
+  readonly suspect?: boolean;
+}
+
+/** The registrations of one application, kept under the issuer that gave them. */
+export interface RegistrationStore {
+  /**
+   * The registration for an issuer. An application can have one for its loopback redirects, whatever their port, and
+   * one for each other redirect URI; without `redirectUri` the one for loopback is meant.
+   */
+  load(issuer: string, redirectUri?: string): Promise<StoredRegistration | undefined>;
+  /** Keeps it, in place of an earlier one. */
+  save(issuer: string, registration: StoredRegistration): Promise<void>;
+  /** Forgets the registration with this client id, and leaves one alone that another process put in its place. */
+  remove(issuer: string, clientId: string): Promise<void>;
+  /** Marks the registration with this client id, so that the next sign-in registers anew. */
+  markSuspect(issuer: string, clientId: string): Promise<void>;
+}
+
+const KINDS: ReadonlySet<unknown> = new Set<RegistrationKind>(['pre-registered', 'cimd', 'dynamic', 'asked']);
+
+/**
+ * What tells applications that share a store apart, for {@link registrationStore}: their name is what a user consents
+ * to, so two of them never share a registration.
+ */
+export function clientIdentity(metadata: ClientMetadata): string {
+  return metadata.software_id ?? metadata.client_name ?? '';
+}
+
+/**
+ * The registrations in `store` that belong to the application `identity` names.
+ *
+ * A record that cannot be read as a registration counts as absent, since another one can be had; an error of the store
+ * itself is passed on.
+ *
+ * @param identity - A stable string for the application, as {@link clientIdentity} makes it.
+ */
+export function registrationStore(store: TokenStore, identity: string): RegistrationStore {
+  const prefixOf = async (issuer: string) => `client/${encodeURIComponent(issuer)}/${await digest(identity)}/`;
+
+  const change = async (
+    issuer: string,
+    clientId: string,
+    next: (stored: StoredRegistration) => StoredRegistration | undefined,
+  ) => {
+    for (const key of await store.list(await prefixOf(issuer))) {
+      await store.lock(key, async (lease) => {
+        const stored = parseRegistration(await store.get(key));
+        if (stored?.client.client_id !== clientId) return;
+        const changed = next(stored);
+        if (changed === undefined) await store.delete(key, { lease });
+        else await store.set(key, JSON.stringify(changed), { lease });
+      });
+    }
+  };
+
+  return {
+    async load(issuer, redirectUri) {
+      return parseRegistration(await store.get((await prefixOf(issuer)) + (await slot(redirectUri))));
+    },
+    async save(issuer, registration) {
+      const key = (await prefixOf(issuer)) + (await slot(registration.redirectUri));
+      await store.lock(key, (lease) => store.set(key, JSON.stringify(registration), { lease }));
+    },
+    remove: (issuer, clientId) => change(issuer, clientId, () => undefined),
+    markSuspect: (issuer, clientId) => change(issuer, clientId, (stored) => ({ ...stored, suspect: true })),
+  };
+}
+
+/** Where a registration is filed beneath its issuer and application. */
+async function slot(redirectUri: string | undefined): Promise<string> {
+  if (redirectUri === undefined || classifyRedirectUri(redirectUri) === 'loopback') return 'loopback';
+  return digest(redirectUri);
+}
+
+function parseRegistration(value: string | undefined): StoredRegistration | undefined {
+  if (value === undefined) return undefined;
+  try {
+    const record = JSON.parse(value) as Partial<StoredRegistration> | null;
+    const { kind, client, redirectUri, registeredAt } = record ?? {};
+    const whole =
+      KINDS.has(kind) &&
+      typeof client?.client_id === 'string' &&
+      client.client_id !== '' &&
+      typeof registeredAt === 'number' &&
+      (redirectUri === undefined || URL.canParse(redirectUri));
+    return whole ? (record as StoredRegistration) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** 128 bits of SHA-256 in hexadecimal: stable, and fit for a key. */
+export async function digest(text: string): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(hash, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

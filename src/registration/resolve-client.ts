@@ -1,0 +1,220 @@
+import type { Clock } from '../clock.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { emitter, type OnEvent } from '../events.js';
+import type { RequestOptions } from '../http/index.js';
+import { formatScope } from '../scope.js';
+import type { TokenStore } from '../stores/token-store.js';
+import type {
+  AuthorizationServerMetadata,
+  ClientInformation,
+  ClientMetadata,
+  PreRegisteredClient,
+  RegistrationKind,
+} from '../types.js';
+import { type AskForClient, ask } from './ask-for-client.js';
+import { assertClientMetadataUrl } from './client-metadata-document.js';
+import { assertIssuer, bindPreRegistered, clientInformationOf } from './pre-registered.js';
+import { registerClient } from './register-client.js';
+import {
+  clientIdentity,
+  digest,
+  type RegistrationStore,
+  registrationStore,
+  type StoredRegistration,
+} from './registration-store.js';
+
+/** A client id for one issuer, and how it was got. */
+export interface ResolvedClient extends StoredRegistration {
+  readonly issuer: string;
+  /** Whether it was stored before; only then can the server have forgotten it. */
+  readonly reused: boolean;
+}
+
+/** Which ways to a client id are allowed: all, in the specified order, or one. */
+export type RegistrationMode = 'auto' | 'pre-registered' | 'cimd' | 'dynamic' | 'ask';
+
+/** Options of {@link resolveClient}. */
+export interface ResolveClientOptions extends RequestOptions {
+  /** The identifier that client and tokens are filed under. */
+  issuer: string;
+  authorizationServer: AuthorizationServerMetadata;
+  /** The MCP server, for the application that is asked. */
+  serverUrl: string;
+  /** The redirect URI of this sign-in; for a loopback listener, with the port that is bound. */
+  redirectUri: string;
+  store: TokenStore;
+  clock: Clock;
+  onEvent: OnEvent;
+  mode: RegistrationMode;
+  /** A client that is registered already, or a function that asks the user for one, last of all. */
+  clientInformation?: PreRegisteredClient | AskForClient;
+  /** The https URL of a Client ID Metadata Document. */
+  clientMetadataUrl?: string;
+  clientMetadata: ClientMetadata;
+  initialAccessToken?: string;
+  /** Scopes to register with. Some servers then refuse any other scope later: leave it out unless a server wants it. */
+  scope?: readonly string[];
+}
+
+/** A secret that ends within this time could end during the sign-in. */
+const SECRET_MARGIN_MS = 60_000;
+/** A registration with its attempts and waits, done by another process. */
+const LOCK_TIMEOUT_MS = 120_000;
+
+/**
+ * Finds the client id for an authorization server, in the specified order: the one brought along, the Client ID
+ * Metadata Document where the server takes one, the stored registration, a dynamic registration, and last the
+ * application's question to its user. What was registered or asked is kept under the issuer.
+ *
+ * @throws {@link McpOAuthError} `invalid_options`; `client_mismatch` where the client brought along belongs to another
+ * issuer; `registration_unavailable` where no way is open; and what {@link registerClient} throws.
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization/client-registration | MCP 2026-07-28, Client Registration}
+ */
+export async function resolveClient(options: ResolveClientOptions): Promise<ResolvedClient> {
+  if (options.clientMetadataUrl !== undefined) assertClientMetadataUrl(options.clientMetadataUrl);
+  const context = { ...options, onEvent: emitter(options.onEvent) };
+  const resolved = await findClient(context);
+  context.onEvent({
+    type: 'registered',
+    issuer: options.issuer,
+    kind: resolved.kind,
+    clientId: resolved.client.client_id,
+    reused: resolved.reused,
+  });
+  return resolved;
+}
+
+async function findClient(options: ResolveClientOptions): Promise<ResolvedClient> {
+  const { mode, clientInformation, clientMetadataUrl, authorizationServer } = options;
+  const registrations = registrationStore(options.store, clientIdentity(options.clientMetadata));
+  const allowed = (way: RegistrationMode) => mode === 'auto' || mode === way;
+
+  if (allowed('pre-registered') && typeof clientInformation === 'object') {
+    return preRegistered(clientInformation, registrations, options);
+  }
+  if (
+    allowed('cimd') &&
+    clientMetadataUrl !== undefined &&
+    authorizationServer.client_id_metadata_document_supported === true
+  ) {
+    return fresh('cimd', { client_id: clientMetadataUrl, token_endpoint_auth_method: 'none' }, options);
+  }
+  if (!allowed('dynamic') && !allowed('ask')) throw unavailable(options);
+  const stored = await loadUsable(registrations, options);
+  if (stored !== undefined) return stored;
+  if (!allowed('dynamic') || authorizationServer.registration_endpoint === undefined) {
+    return askUser(registrations, options);
+  }
+  try {
+    return await registerOnce(registrations, options);
+  } catch (error) {
+    const asks = mode === 'auto' && typeof clientInformation === 'function';
+    if (asks && isMcpOAuthError(error) && error.code === 'registration_failed') return askUser(registrations, options);
+    throw error;
+  }
+}
+
+async function preRegistered(
+  given: PreRegisteredClient,
+  registrations: RegistrationStore,
+  options: ResolveClientOptions,
+): Promise<ResolvedClient> {
+  const client = await bindPreRegistered(given, options);
+  const stored = await registrations.load(options.issuer, options.redirectUri);
+  // How its credentials had to be presented is the one thing that was learnt about it.
+  const learnt =
+    stored?.kind === 'pre-registered' && stored.client.client_id === client.client_id
+      ? stored.client['basic_credentials']
+      : undefined;
+  return fresh('pre-registered', learnt === undefined ? client : { ...client, basic_credentials: learnt }, options);
+}
+
+/** Registers while nobody else of this application does: two windows that start together leave no orphan behind. */
+async function registerOnce(registrations: RegistrationStore, options: ResolveClientOptions): Promise<ResolvedClient> {
+  const { issuer, authorizationServer, clientMetadata, redirectUri, scope, store, signal } = options;
+  const key = `registration/${encodeURIComponent(issuer)}/${await digest(clientIdentity(clientMetadata))}`;
+  return store.lock(
+    key,
+    async () => {
+      const stored = await loadUsable(registrations, options);
+      if (stored !== undefined) return stored;
+      const metadata = {
+        ...clientMetadata,
+        redirect_uris: [redirectUri],
+        ...(scope === undefined || scope.length === 0 || clientMetadata.scope !== undefined
+          ? {}
+          : { scope: formatScope(scope) }),
+      };
+      const client = await registerClient(authorizationServer, metadata, options);
+      const resolved = fresh('dynamic', client, options);
+      await registrations.save(issuer, recordOf(resolved));
+      return resolved;
+    },
+    { signal, timeoutMs: LOCK_TIMEOUT_MS },
+  );
+}
+
+async function askUser(registrations: RegistrationStore, options: ResolveClientOptions): Promise<ResolvedClient> {
+  const { mode, clientInformation, issuer, serverUrl, redirectUri, signal } = options;
+  if ((mode !== 'auto' && mode !== 'ask') || typeof clientInformation !== 'function') throw unavailable(options);
+  const answer = await ask(clientInformation, { issuer, serverUrl, redirectUri }, signal);
+  if (answer === undefined) throw unavailable(options);
+  assertIssuer(answer.issuer, issuer);
+  const resolved = fresh('asked', clientInformationOf(answer), options);
+  await registrations.save(issuer, recordOf(resolved));
+  return resolved;
+}
+
+async function loadUsable(
+  registrations: RegistrationStore,
+  { issuer, redirectUri, mode, clock }: ResolveClientOptions,
+): Promise<ResolvedClient | undefined> {
+  const stored = await registrations.load(issuer, redirectUri);
+  if (stored === undefined || stored.suspect === true) return undefined;
+  const expiresAt = stored.client.client_secret_expires_at ?? 0;
+  if (expiresAt > 0 && expiresAt * 1000 - SECRET_MARGIN_MS <= clock.now()) return undefined;
+  const usable =
+    (stored.kind === 'dynamic' && mode !== 'ask' && stored.redirectUri === redirectUri) ||
+    (stored.kind === 'asked' && mode !== 'dynamic');
+  return usable ? { ...stored, issuer, reused: true } : undefined;
+}
+
+function fresh(
+  kind: RegistrationKind,
+  client: ClientInformation,
+  { issuer, redirectUri, clock }: ResolveClientOptions,
+): ResolvedClient {
+  return { kind, client, issuer, redirectUri, registeredAt: clock.now(), reused: false };
+}
+
+function recordOf({ issuer: _issuer, reused: _reused, ...record }: ResolvedClient): StoredRegistration {
+  return record;
+}
+
+function unavailable({
+  mode,
+  clientInformation,
+  clientMetadataUrl,
+  authorizationServer,
+  issuer,
+}: ResolveClientOptions): McpOAuthError {
+  const takesDocuments = authorizationServer.client_id_metadata_document_supported === true;
+  const registers = authorizationServer.registration_endpoint !== undefined;
+  const advice: string[] = [];
+  if (mode !== 'auto') advice.push(`\`registration: '${mode}'\` allows one way only; \`'auto'\` allows all`);
+  if (takesDocuments && clientMetadataUrl === undefined) {
+    advice.push('it takes Client ID Metadata Documents, so set `clientMetadataUrl`');
+  }
+  if (typeof clientInformation === 'function') advice.push('the `clientInformation` function gave none');
+  else if (clientInformation === undefined) {
+    advice.push('register a client with its operator and set `clientInformation`');
+  }
+  const offers = [takesDocuments && 'metadata documents', registers && 'dynamic registration'].filter(
+    (way) => way !== false,
+  );
+  return new McpOAuthError(
+    'registration_unavailable',
+    `There is no client id for this authorization server, which offers ${offers.join(' and ') || 'no registration'}: ${advice.join('; ')}.`,
+    { stage: 'registration', url: issuer },
+  );
+}

@@ -1,0 +1,112 @@
+import type { FetchLike } from './types.js';
+
+/** What a JSON-RPC body tells about the call, where it is one. */
+export interface RpcInfo {
+  /** The ids of its requests, each with the MCP session it belongs to: two clients may use the same number. */
+  readonly ids: readonly string[];
+  readonly method: string | undefined;
+  readonly tool: string | undefined;
+  /** The id that a `notifications/cancelled` names. */
+  readonly cancels: string | undefined;
+}
+
+/** A request that can be sent more than once, each time with another token. */
+export interface ReplayableRequest {
+  readonly url: URL;
+  readonly method: string;
+  readonly signal: AbortSignal | undefined;
+  /** Whether the body can be sent again. */
+  readonly replayable: boolean;
+  /** Sends it. `authorization` replaces the header of that name; where it is `undefined` the request goes as it is. */
+  send(fetch: FetchLike, authorization: string | undefined): Promise<Response>;
+  /** The same request to where a redirect of the same origin points. */
+  redirectedTo(url: URL): ReplayableRequest;
+  /** Reads the JSON-RPC body, where there is one. Only done when it is needed. */
+  rpc(): RpcInfo;
+}
+
+/** The request that `fetch(input, init)` describes. Redirects are always handled by the caller. */
+export function replayableRequest(input: string | URL | Request, init: RequestInit | undefined): ReplayableRequest {
+  return input instanceof Request ? fromRequest(new Request(input, init)) : fromInit(new URL(input), init ?? {});
+}
+
+function fromInit(url: URL, init: RequestInit): ReplayableRequest {
+  return {
+    url,
+    method: (init.method ?? 'GET').toUpperCase(),
+    signal: init.signal ?? undefined,
+    replayable: !isStream(init.body),
+    send: (fetch, authorization) =>
+      fetch(url, {
+        ...init,
+        redirect: 'manual',
+        ...(authorization === undefined ? {} : { headers: withAuthorization(init.headers, authorization) }),
+      }),
+    redirectedTo: (target) => fromInit(target, init),
+    rpc: () => rpcInfo(init),
+  };
+}
+
+function fromRequest(request: Request): ReplayableRequest {
+  const send = (url: URL | undefined, fetch: FetchLike, authorization: string | undefined) => {
+    // A clone each time keeps the original unread, so that it can be sent again.
+    const copy = url === undefined ? request.clone() : new Request(url, request.clone());
+    const headers = authorization === undefined ? copy.headers : withAuthorization(copy.headers, authorization);
+    return fetch(new Request(copy, { headers, redirect: 'manual' }));
+  };
+  const at = (url: URL | undefined): ReplayableRequest => ({
+    url: url ?? new URL(request.url),
+    method: request.method,
+    signal: request.signal,
+    replayable: true,
+    send: (fetch, authorization) => send(url, fetch, authorization),
+    redirectedTo: at,
+    rpc: () => NO_RPC,
+  });
+  return at(undefined);
+}
+
+function withAuthorization(given: HeadersInit | undefined, authorization: string): Headers {
+  const headers = new Headers(given);
+  headers.set('authorization', authorization);
+  return headers;
+}
+
+/** Streams and iterables are used up by the first send. */
+function isStream(body: RequestInit['body']): boolean {
+  if (typeof body !== 'object' || body === null) return false;
+  return body instanceof ReadableStream || (Symbol.asyncIterator in body && !(body instanceof Blob));
+}
+
+const NO_RPC: RpcInfo = { ids: [], method: undefined, tool: undefined, cancels: undefined };
+
+function rpcInfo({ body, headers }: RequestInit): RpcInfo {
+  if (typeof body !== 'string') return NO_RPC;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    return NO_RPC;
+  }
+  const messages = (Array.isArray(parsed) ? parsed : [parsed]).filter(isRecord);
+  const first = messages[0];
+  const params = isRecord(first?.['params']) ? first['params'] : {};
+  const method = typeof first?.['method'] === 'string' ? first['method'] : undefined;
+  const session = new Headers(headers).get('mcp-session-id') ?? '';
+  // The type is part of it: JSON-RPC tells the number 1 from the string "1".
+  const name = (id: string | number) => `${session} ${JSON.stringify(id)}`;
+  return {
+    ids: messages.map((message) => message['id']).filter(isRpcId).map(name),
+    method,
+    tool: method === 'tools/call' && typeof params['name'] === 'string' ? params['name'] : undefined,
+    cancels: method === 'notifications/cancelled' && isRpcId(params['requestId']) ? name(params['requestId']) : undefined,
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isRpcId(value: unknown): value is string | number {
+  return typeof value === 'string' || typeof value === 'number';
+}

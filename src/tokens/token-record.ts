@@ -1,0 +1,183 @@
+import type { Clock } from '../clock.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import type { OnEvent } from '../events.js';
+import type { Lease, TokenStore } from '../stores/token-store.js';
+import { Backoff } from './backoff.js';
+import { decodeTokens, encodeTokens } from './token-codec.js';
+import type { TokenSet } from './token-set.js';
+
+/** Tokens that could not be written yet, and the access token that the store held when they were obtained. */
+interface Pending {
+  readonly tokens: TokenSet;
+  readonly replaces: string | undefined;
+}
+
+/**
+ * One session in a store: read, lock and write, with what could not be written kept in memory until it can.
+ * Unwritten tokens are newer than the stored ones they replace, so a read never gives the older ones back.
+ */
+export class TokenRecord {
+  readonly #store: TokenStore;
+  readonly #key: string;
+  readonly #clock: Clock;
+  readonly #emit: OnEvent;
+  readonly #lockTimeoutMs: number;
+  readonly #backoff = new Backoff();
+  #pending: Pending | undefined;
+  #flushing = false;
+
+  constructor(options: { store: TokenStore; key: string; clock: Clock; emit: OnEvent; lockTimeoutMs: number }) {
+    this.#store = options.store;
+    this.#key = options.key;
+    this.#clock = options.clock;
+    this.#emit = options.emit;
+    this.#lockTimeoutMs = options.lockTimeoutMs;
+  }
+
+  /** Whether there are tokens that the store does not hold yet. */
+  get hasPending(): boolean {
+    return this.#pending !== undefined;
+  }
+
+  /**
+   * The newest tokens: the stored ones, or the unwritten ones that replace them.
+   * @param inMemory what to go on with where the store reports that its content was damaged
+   * @throws {McpOAuthError} `store_unreadable` or `store_failed`, unless there are unwritten tokens or `inMemory`
+   */
+  async read(inMemory?: TokenSet): Promise<TokenSet | undefined> {
+    let text: string | undefined;
+    try {
+      text = await this.#store.get(this.#key);
+    } catch (cause) {
+      const error = asStoreError(cause, 'read');
+      if (this.#pending === undefined) {
+        if (inMemory === undefined || error.code !== 'store_unreadable') throw error;
+        this.keep(inMemory, undefined, error);
+      }
+      return this.#pending?.tokens;
+    }
+    return this.#newer(text === undefined ? undefined : decodeTokens(text));
+  }
+
+  /**
+   * Runs `fn` under the session's lock. Where the store cannot lock at all but unwritten tokens are held, it runs without:
+   * nobody else knows those tokens.
+   */
+  async exclusively<T>(fn: (lease: Lease | undefined) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    let entered = false;
+    let done: { readonly value: T } | undefined;
+    try {
+      return await this.#store.lock(
+        this.#key,
+        async (lease) => {
+          entered = true;
+          done = { value: await fn(lease) };
+          return done.value;
+        },
+        { timeoutMs: this.#lockTimeoutMs, ...(signal && { signal }) },
+      );
+    } catch (cause) {
+      if (entered && done === undefined) throw cause;
+      const error = asStoreError(cause, 'locked');
+      if (done !== undefined) {
+        // The work is done and its result in force; only the lock's release failed.
+        this.#emit({ type: 'store_error', error });
+        return (done as { readonly value: T }).value;
+      }
+      if (this.#pending === undefined || !isBroken(error)) throw error;
+      return fn(undefined);
+    }
+  }
+
+  /** Writes, or keeps the tokens in memory and reports where that fails. `replaces` is the access token they take the place of. */
+  async write(tokens: TokenSet, lease: Lease | undefined, replaces: string | undefined): Promise<void> {
+    const pending = this.#pending;
+    try {
+      await this.#store.set(this.#key, encodeTokens(tokens), lease === undefined ? {} : { lease });
+      if (this.#pending === pending) this.#pending = undefined;
+    } catch (cause) {
+      this.keep(tokens, replaces, asStoreError(cause, 'written'));
+    }
+  }
+
+  /** Keeps tokens in memory that could not be written, and reports it. */
+  keep(tokens: TokenSet, replaces: string | undefined, error: McpOAuthError): void {
+    this.#pending = { tokens, replaces };
+    this.#emit({ type: 'store_error', error });
+  }
+
+  /** Removes the session, the unwritten tokens too. */
+  async remove(lease: Lease | undefined): Promise<void> {
+    this.#pending = undefined;
+    try {
+      await this.#store.delete(this.#key, lease === undefined ? {} : { lease });
+    } catch (cause) {
+      throw asStoreError(cause, 'deleted');
+    }
+  }
+
+  /** Forgets what could not be written, because it is no longer wanted. */
+  dropPending(): void {
+    this.#pending = undefined;
+  }
+
+  /** Tries in the background to write what could not be written, at most one attempt at a time and with growing pauses. */
+  flush(options: { force?: boolean } = {}): void {
+    if (this.#pending === undefined || this.#flushing) return;
+    if (options.force !== true && !this.#backoff.ready(this.#clock.now())) return;
+    this.#flushing = true;
+    void this.#flushNow().finally(() => {
+      this.#flushing = false;
+    });
+  }
+
+  async #flushNow(): Promise<void> {
+    try {
+      await this.#store.lock(
+        this.#key,
+        async (lease) => {
+          await this.read();
+          const pending = this.#pending;
+          if (pending === undefined) return;
+          await this.#store.set(this.#key, encodeTokens(pending.tokens), { lease });
+          if (this.#pending === pending) this.#pending = undefined;
+        },
+        { timeoutMs: this.#lockTimeoutMs },
+      );
+      this.#backoff.succeeded();
+    } catch (cause) {
+      this.#backoff.failed(this.#clock.now());
+      this.#emit({ type: 'store_error', error: asStoreError(cause, 'written') });
+    }
+  }
+
+  #newer(stored: TokenSet | undefined): TokenSet | undefined {
+    const pending = this.#pending;
+    if (pending === undefined) return stored;
+    const { tokens, replaces } = pending;
+    const overtaken =
+      stored !== undefined &&
+      stored.accessToken !== replaces &&
+      stored.accessToken !== tokens.accessToken &&
+      stored.issuedAt > tokens.issuedAt;
+    if (!overtaken) return tokens;
+    this.#pending = undefined;
+    return stored;
+  }
+}
+
+function isBroken(error: McpOAuthError): boolean {
+  return error.code === 'store_failed' || error.code === 'store_unreadable';
+}
+
+function asStoreError(error: unknown, action: string): McpOAuthError {
+  if (isMcpOAuthError(error)) return error;
+  return new McpOAuthError(
+    'store_failed',
+    `The token store failed: the session could not be ${action}. Check the store, then try again.`,
+    {
+      stage: 'store',
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,137 @@
+import { type AuthProvider, createAuthProvider, providerInternals } from './auth-provider.js';
+import { isMcpOAuthError, McpOAuthError } from './errors.js';
+import type { AuthProviderOptions } from './options.js';
+import type { FetchLike } from './types.js';
+
+/** The members of the SDKs' client transports that this library touches. */
+interface ClientTransport {
+  start(): Promise<void>;
+  close(): Promise<void>;
+  onerror?: ((error: Error) => void) | undefined;
+}
+
+/** The options of a transport, as far as this library reads them; everything else is passed on untouched. */
+interface TransportOptions {
+  readonly fetch?: FetchLike;
+  readonly requestInit?: RequestInit;
+  readonly eventSourceInit?: { readonly fetch?: FetchLike };
+}
+
+/** A transport class of an MCP SDK: `StreamableHTTPClientTransport` or `SSEClientTransport` of v1 or v2. */
+export type TransportClass = new (url: URL, options?: never) => object;
+
+/** The transport's own options. `authProvider` is ours to give. */
+export type TransportOptionsOf<T extends TransportClass> = Omit<
+  NonNullable<ConstructorParameters<T>[1]>,
+  'authProvider'
+> & { readonly authProvider?: never };
+
+/** Options of {@link withOAuth}: those of {@link createAuthProvider} without `serverUrl`, or a provider that exists already. */
+export type WithOAuthOptions<T extends TransportClass> = (
+  | (Omit<AuthProviderOptions, 'serverUrl'> & { readonly authProvider?: never })
+  | { readonly authProvider: AuthProvider }
+) & {
+  /** The transport's own options. Its `fetch` and `eventSourceInit.fetch` carry the MCP traffic underneath ours. */
+  readonly transport?: TransportOptionsOf<T>;
+};
+
+const provider = Symbol('mcp-oauth-client provider');
+
+/**
+ * Creates a transport that signs in, refreshes and steps up by itself; `client.connect(transport)` resolves when the user has signed in.
+ * A provider that is made here is closed with the transport, a given one never.
+ *
+ * @param Transport - The transport class of either SDK.
+ * @param serverUrl - The MCP endpoint.
+ * @throws McpOAuthError `invalid_options`
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization | MCP authorization}
+ */
+export function withOAuth<T extends TransportClass>(
+  Transport: T,
+  serverUrl: string | URL,
+  options: WithOAuthOptions<T> = {},
+): InstanceType<T> {
+  const { transport: given, authProvider: existing, ...rest } = options as WithOAuthOptions<T> & Omit<AuthProviderOptions, 'serverUrl'>;
+  const authProvider = existing ?? createAuthProvider({ ...rest, serverUrl });
+  const inner = providerInternals(authProvider);
+  if (inner === undefined) {
+    throw new McpOAuthError('invalid_options', 'authProvider must come from createAuthProvider() of this package.', {
+      stage: 'configuration',
+    });
+  }
+  const own = (given ?? {}) as TransportOptions;
+  const ended = new AbortController();
+  const holder = ended.signal;
+  const fetch = inner.authorizedFetch({ underlying: own.fetch, holder });
+  const events = eventSourceFetch(inner.authorizedFetch({ underlying: own.eventSourceInit?.fetch ?? own.fetch, holder }));
+  const transportOptions = { ...own, fetch, eventSourceInit: { ...own.eventSourceInit, fetch: events.fetch } };
+  const transport = new Transport(new URL(serverUrl), transportOptions as never) as InstanceType<T> & ClientTransport;
+
+  const start = transport.start.bind(transport);
+  const close = transport.close.bind(transport);
+  transport.start = async () => {
+    try {
+      await inner.prepare({ underlying: own.fetch, headers: own.requestInit?.headers, signal: holder });
+      await start();
+    } catch (error) {
+      // EventSource would go on reconnecting behind a start() that failed.
+      await transport.close();
+      throw events.failure ?? error;
+    }
+  };
+  let closing: Promise<void> | undefined;
+  transport.close = () => {
+    ended.abort(new McpOAuthError('closed', 'The transport was closed.', { stage: 'resource' }));
+    closing ??= close().finally(() => (existing === undefined ? authProvider.close() : undefined));
+    return closing;
+  };
+  reportCause(transport, () => events.failure);
+  Object.defineProperty(transport, provider, { value: authProvider });
+  return transport;
+}
+
+/** The provider that serves `transport`; `undefined` where {@link withOAuth} did not make it. */
+export function getAuthProvider(transport: object): AuthProvider | undefined {
+  return (transport as { [provider]?: AuthProvider })[provider];
+}
+
+/**
+ * EventSource reconnects for ever when its fetch rejects, and stops at an HTTP status.
+ * So an error that will not go away by itself becomes a status, and is kept to be reported.
+ */
+function eventSourceFetch(authorized: FetchLike): { fetch: FetchLike; readonly failure: McpOAuthError | undefined } {
+  let failure: McpOAuthError | undefined;
+  return {
+    async fetch(input, init) {
+      try {
+        return await authorized(input, init);
+      } catch (error) {
+        if (!isMcpOAuthError(error) || error.retryable || error.code === 'aborted') throw error;
+        failure = error;
+        return new Response(null, { status: 403, statusText: error.code });
+      }
+    },
+    get failure() {
+      return failure;
+    },
+  };
+}
+
+/** The error that a transport reports for a dead event stream says only that it died; ours says why, and is its cause. */
+function reportCause(transport: ClientTransport, failure: () => McpOAuthError | undefined): void {
+  let onerror = transport.onerror;
+  Object.defineProperty(transport, 'onerror', {
+    configurable: true,
+    enumerable: true,
+    get: () => onerror,
+    set(handler: typeof onerror) {
+      onerror = handler && ((error) => {
+        const cause = failure();
+        if (cause !== undefined && error !== cause && error.cause === undefined) error.cause = cause;
+        handler(error);
+        // The stream is gone for good, so nothing that waits for an answer on it would ever end.
+        if (cause !== undefined) void transport.close();
+      });
+    },
+  });
+}
