@@ -9,7 +9,7 @@ export default defineConfig({
   resolve: { alias: { 'mcp-oauth-client': fileURLToPath(new URL('src/index.ts', import.meta.url)) } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'test/system/**', 'test/conformance/**'],
+    exclude: ['**/node_modules/**', 'test/system/**'],
     pool: 'forks',
     testTimeout: 10_000,
     hookTimeout: 10_000,

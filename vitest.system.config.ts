@@ -6,7 +6,6 @@ const reports = process.env['TEST_REPORTS'];
 export default defineConfig({
   test: {
     include: ['test/system/**/*.system.test.ts'],
-    globalSetup: ['test/system/requirements.ts'],
     pool: 'forks',
     // Each starts programs of its own; side by side they would measure each other.
     fileParallelism: false,

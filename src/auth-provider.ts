@@ -4,6 +4,7 @@ import { AuthSession } from './authorization/session.js';
 import { readContext, type SessionAccount } from './authorization/session-context.js';
 import { StepUp } from './authorization/step-up.js';
 import { type AuthorizedFetchOptions, createAuthorizedFetch } from './authorized-fetch.js';
+import { emitter } from './events.js';
 import { type AuthProviderOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { drawChallenge, type ProbeOptions } from './probe.js';
 import { liveRequestInit } from './request-init.js';
@@ -184,6 +185,6 @@ async function describeSession(session: AuthSession): Promise<Session> {
 
 function chooseStore(options: ResolvedOptions): TokenStore {
   const { store, kind, reason } = openDefaultStore(options.clientMetadata.client_name ?? 'mcp-oauth-client', options.clock);
-  options.onEvent?.({ type: 'store_selected', kind, reason });
+  emitter(options.onEvent)({ type: 'store_selected', kind, reason });
   return store;
 }

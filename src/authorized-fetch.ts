@@ -1,6 +1,6 @@
 import { type AuthSession, tokenRejected } from './authorization/session.js';
 import type { Waiter } from './authorization/shared-task.js';
-import type { StepUp } from './authorization/step-up.js';
+import { type StepUp, stillInsufficient } from './authorization/step-up.js';
 import { type Challenge, findAuthChallenge, parseChallenges } from './challenge.js';
 import { abortError, McpOAuthError } from './errors.js';
 import { ParkedRequests } from './parked-requests.js';
@@ -95,7 +95,8 @@ export function createAuthorizedFetch(session: AuthSession, stepUp: StepUp, opti
       return undefined;
     }
     if (response.status !== 403 || challenge?.parameters['error'] !== 'insufficient_scope') return undefined;
-    if (!request.replayable || ladder.stepUps === MOST_STEP_UPS_A_REQUEST) return undefined;
+    if (!request.replayable) return undefined;
+    if (ladder.stepUps === MOST_STEP_UPS_A_REQUEST) throw stillInsufficient(challenge);
     ladder.stepUps += 1;
     const { method, tool } = request.rpc();
     return (waiter) => stepUp.obtain({ sentToken: token, challenge, method, tool }, waiter, options.holder);

@@ -87,10 +87,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   const revokedTokens = new Set<string>();
   const revokedGrants = new Set<string>();
   const ttl = { seconds: options.accessTokenTtlSeconds ?? 3_600 };
-  const storage = createOidcStorage({
-    bindScopesToRegistration: options.bindScopesToRegistration ?? false,
-    onReuse: (grantId) => revokedGrants.add(grantId),
-  });
+  const storage = createOidcStorage({ bindScopesToRegistration: options.bindScopesToRegistration ?? false });
   const algorithm = options.signingAlgorithm ?? 'ES256';
   const { privateJwk, publicJwk } = await createSigningKey(algorithm);
 

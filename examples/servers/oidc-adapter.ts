@@ -1,5 +1,3 @@
-import { errors } from './quiet-oidc-provider.js';
-
 type Payload = Record<string, unknown> & { grantId?: string; uid?: string; userCode?: string; consumed?: number };
 
 interface Stored {
@@ -27,10 +25,7 @@ export interface OidcAdapter {
   revokeByGrantId(grantId: string): Promise<void>;
 }
 
-export function createOidcStorage(options: {
-  bindScopesToRegistration: boolean;
-  onReuse: (grantId: string) => void;
-}): OidcStorage {
+export function createOidcStorage(options: { bindScopesToRegistration: boolean }): OidcStorage {
   const entries = new Map<string, Stored>();
 
   const find = (key: string): Payload | undefined => {
@@ -74,16 +69,7 @@ export function createOidcStorage(options: {
     },
     async consume(id) {
       const payload = find(`${model}:${id}`);
-      if (payload === undefined) return;
-      // Two requests with one token can both have read it unused; the second one to get here is the reuse.
-      if (payload.consumed !== undefined) {
-        if (payload.grantId !== undefined) {
-          endGrant(payload.grantId);
-          options.onReuse(payload.grantId);
-        }
-        throw new errors.InvalidGrant('already used');
-      }
-      payload.consumed = Math.floor(Date.now() / 1_000);
+      if (payload !== undefined) payload.consumed = Math.floor(Date.now() / 1_000);
     },
     async revokeByGrantId(grantId) {
       removeWhere((_, payload) => payload.grantId === grantId);

@@ -63,8 +63,4 @@ declare module 'oidc-provider' {
       find(id: string): Promise<Grant | undefined>;
     };
   }
-
-  export const errors: {
-    InvalidGrant: new (detail: string) => Error;
-  };
 }

@@ -5,7 +5,7 @@ console.warn = (...args: unknown[]) => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the notice is coloured on a terminal
   if (!/^(\x1b\[[\d;]*m)?oidc-provider (NOTICE|WARNING):/.test(String(args[0]))) warn.apply(console, args);
 };
-const { Provider, errors } = await import('oidc-provider');
+const { Provider } = await import('oidc-provider');
 console.warn = warn;
 
-export { errors, Provider };
+export { Provider };

@@ -77,11 +77,7 @@ export class StepUp {
     holder: AbortSignal | undefined,
   ): Promise<TokenSet> {
     if (!this.#limiter.take(`${operation.method ?? ''} ${operation.tool ?? ''}`)) {
-      throw new McpOAuthError(
-        'insufficient_scope',
-        `The MCP server still asks for more scope (${formatScope(required)}) after ${MOST_STEP_UPS} step-ups in ten minutes. Check which scopes the account may grant; authorize({ scope }) tries again.`,
-        { stage: 'step-up', status: 403, oauthError: 'insufficient_scope' },
-      );
+      throw stillInsufficient(operation.challenge);
     }
     const task: SharedTask<TokenSet> = new SharedTask('step-up', (signal) => this.#run(operation, required, tokens, task, signal));
     this.#current = { task, required };
@@ -154,6 +150,16 @@ function requiredScope(operation: RefusedOperation): string[] {
   throw new McpOAuthError(
     'insufficient_scope',
     'The MCP server refused the request for lack of scope but did not say which scope it needs. Ask for it by authorize({ scope }).',
+    { stage: 'step-up', status: 403, oauthError: 'insufficient_scope' },
+  );
+}
+
+/** Asking the user again would not help. */
+export function stillInsufficient(challenge: Challenge): McpOAuthError {
+  const scope = formatScope(parseScope(challenge.parameters['scope']));
+  return new McpOAuthError(
+    'insufficient_scope',
+    `The MCP server still asks for more scope (${scope}) after ${MOST_STEP_UPS} step-ups. Check which scopes the account may grant; authorize({ scope }) tries again.`,
     { stage: 'step-up', status: 403, oauthError: 'insufficient_scope' },
   );
 }

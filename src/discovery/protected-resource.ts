@@ -68,7 +68,6 @@ export async function discoverProtectedResource(
 
 async function readNamed(url: string, server: URL, context: DocumentContext): Promise<ProtectedResource> {
   if (!URL.canParse(url)) throw failed('resource_metadata_failed', url, 'it is not an absolute URL');
-  context.http.assertDiscoveredUrl(url, 'discovery');
   const answer = await fetchDocument(url, context);
   if (answer.kind === 'document') return readDocument(answer.document, url, server, 'resource_metadata_failed');
   if (answer.kind === 'refused') throw answer.error;

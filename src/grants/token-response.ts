@@ -91,7 +91,8 @@ async function process(response: Response, context: TokenResponseContext): Promi
 
 /** Members that say nothing are left out, and an absurd lifetime is cut. */
 function tolerated(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const { scope, expires_in: lifetime, ...copy } = body;
+  const { scope, expires_in: lifetime, ...others } = body;
+  const copy: Record<string, unknown> = others;
   if (scope !== '') copy['scope'] = scope;
   if (typeof lifetime === 'number' && lifetime > 0) copy['expires_in'] = Math.min(lifetime, LONGEST_LIFETIME_S);
   return copy;

@@ -25,8 +25,13 @@ const METADATA_NAMES: ReadonlySet<string> = new Set(['metadata.google.internal',
  */
 export function addressKind(address: string): AddressKind {
   if (!ipaddr.isValid(address)) return 'forbidden';
-  const parsed = ipaddr.parse(address);
+  const parsed = ipaddr.parse(hexadecimal(address));
   return parsed.kind() === 'ipv4' ? rangeKind(parsed) : ipv6Kind(parsed as ipaddr.IPv6);
+}
+
+/** An IPv6 address without the dotted form: ipaddr.js takes ::127.0.0.1 for the IPv4-mapped ::ffff:127.0.0.1. */
+function hexadecimal(address: string): string {
+  return /:.*\./.test(address) ? bareHost(new URL(`http://[${address.replace(/%.*/, '')}]`).hostname) : address;
 }
 
 function ipv6Kind(address: ipaddr.IPv6): AddressKind {

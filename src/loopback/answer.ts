@@ -4,10 +4,10 @@ import type { Connections } from './connections.js';
 import { type Page, type Pages, SECURITY_HEADERS } from './page.js';
 
 /** How long a browser may take to follow the redirect to the page, in milliseconds. */
-export const FOLLOW_MS = 2_000;
+const FOLLOW_MS = 2_000;
 
 /** Sends answers and knows which are still on their way. */
-export interface Answers {
+interface Answers {
   /** Sends a page; resolves when its connection has ended. */
   page(response: ServerResponse, page: Page): Promise<void>;
   /** Sends a status without content. */

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
 
 /** How many connections may be open at once, over all addresses. */
-export const MAX_CONNECTIONS = 64;
+const MAX_CONNECTIONS = 64;
 /** How long a connection may take to send its request and to take the answer. */
 export const CONNECTION_TIME_MS = 10_000;
 

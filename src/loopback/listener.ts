@@ -12,7 +12,7 @@ import { createCallbackServer } from './server.js';
 import { createSlot } from './slot.js';
 
 /** How long a page on its way may hold up `close()`, in milliseconds. */
-export const CLOSE_GRACE_MS = 100;
+const CLOSE_GRACE_MS = 100;
 const RESPOND_TIMEOUT_MS = 10_000;
 
 /**
@@ -47,12 +47,7 @@ export async function startLoopbackListener(options: LoopbackListenerOptions = {
   const hold = (query: string, request: IncomingMessage, response: ServerResponse): LoopbackCallback => {
     connections.hold(request.socket);
     let answered: Promise<void> | undefined;
-    const leave = () => {
-      cancel();
-      held.delete(answer);
-    };
     const answer = (page: Page): Promise<void> => {
-      leave();
       // Once closing there is no time for a second request, and outside a browser nobody sees an address bar.
       const direct = closing !== undefined || !isBrowserNavigation(request);
       answered ??= direct ? answers.page(response, page) : answers.redirected(response, page);
@@ -60,7 +55,10 @@ export async function startLoopbackListener(options: LoopbackListenerOptions = {
     };
     const cancel = clock.schedule(respondTimeoutMs, () => void answer(pages.finishing()));
     held.add(answer);
-    response.once('close', leave);
+    response.once('close', () => {
+      cancel();
+      held.delete(answer);
+    });
     const url = new URL(redirectUri);
     url.search = query;
     return {

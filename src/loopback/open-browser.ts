@@ -3,34 +3,44 @@ import { env, platform } from 'node:process';
 import { type Clock, systemClock } from '../clock.js';
 
 /** Starts the program that opens `url`; resolves once it runs. */
-export type Opener = (url: string) => Promise<ChildProcess>;
+type Opener = (url: string) => Promise<ChildProcess>;
 
 /** How long a program is watched for failing at once, in milliseconds. */
-export const WATCH_MS = 1_000;
+const WATCH_MS = 1_000;
 /** How long the start itself may take, in milliseconds. */
-export const START_MS = 10_000;
+const START_MS = 10_000;
 
 /**
- * Opens `url` in the user's browser, through the `open` package: the URL is one argument of a program and is never
- * put together with a command line. `BROWSER` is honoured the way `open` does.
+ * Opens `url` in the user's browser, normalised and as one argument of a program: the platform's opener through the
+ * `open` package, which honours `BROWSER`; on Windows and WSL `rundll32.exe`, since `open` would use PowerShell there.
  *
  * Nothing that happens here is fatal: show the URL where the answer is `false`.
  *
  * @param url an absolute `http` or `https` URL; the caller has judged where it leads
  * @returns `true` where a program was started and did not fail within a second; it never rejects
  * @see CVE-2025-6514 for what other schemes and shells led to
+ * @see MCP security best practices, "Secure URL Opening": no shell opens a URL
  */
 export async function openInBrowser(url: string): Promise<boolean> {
   if (!hasPlaceForBrowser(platform, env)) return false;
-  return launch(
-    url,
-    async (target) => {
-      // Imported on use: a program that never signs anybody in does not pay for it.
-      const { default: open } = await import('open');
-      return open(target);
-    },
-    systemClock,
-  );
+  return launch(url, usesWindowsBrowser(platform, env) ? openOnWindows : openByPackage, systemClock);
+}
+
+const openByPackage: Opener = async (url) => {
+  // Imported on use: a program that never signs anybody in does not pay for it.
+  const { default: open } = await import('open');
+  return open(url);
+};
+
+/** The handler of Windows for URLs, started without a shell. From WSL it is found on the PATH and shows the same browser. */
+const openOnWindows: Opener = async (url) => {
+  const { spawn } = await import('node:child_process');
+  return spawn('rundll32.exe', ['url.dll,FileProtocolHandler', url], { stdio: 'ignore', shell: false, windowsHide: true });
+};
+
+/** Whether the browser is one of Windows. */
+export function usesWindowsBrowser(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): boolean {
+  return system === 'win32' || (system === 'linux' && (environment['WSL_INTEROP'] ?? '') !== '');
 }
 
 /** {@link openInBrowser} with its parts given. */

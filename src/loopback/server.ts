@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { CONNECTION_TIME_MS } from './connections.js';
 
 /** Request line and headers together, in bytes. */
-export const MAX_HEADER_BYTES = 16_384;
+const MAX_HEADER_BYTES = 16_384;
 
 /** An HTTP server for one request per connection, with tight bounds. What `handle` rejects with ends the connection. */
 export function createCallbackServer(

@@ -3,7 +3,7 @@ import { abortError, McpOAuthError } from '../errors.js';
 import type { LoopbackCallback, WaitOptions } from './contract.js';
 
 /** The place for one callback: who waits for it, and which states are over. */
-export interface Slot {
+interface Slot {
   /** Waits for the callback with the given state. */
   wait(options: WaitOptions): Promise<LoopbackCallback>;
   /** Takes the callback with this state: a function that delivers it, or why nobody gets it. */

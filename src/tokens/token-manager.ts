@@ -1,43 +1,18 @@
 import { type Clock, systemClock } from '../clock.js';
 import { abortError, McpOAuthError } from '../errors.js';
 import { emitter, type OnEvent } from '../events.js';
-import type { Lease, TokenStore } from '../stores/token-store.js';
+import type { Lease } from '../stores/token-store.js';
 import { Backoff } from './backoff.js';
 import { isInvalidGrant, mergeRefreshed, refreshError } from './refresh-result.js';
 import { TokenCache } from './token-cache.js';
 import { normalizeTokens } from './token-codec.js';
+import type { RefreshFunction, TokenManagerOptions } from './token-manager-options.js';
 import { TokenRecord } from './token-record.js';
 import type { TokenSet } from './token-set.js';
-import { bounded, waitFor } from './wait.js';
+import { bounded, Waits } from './wait.js';
 
 const DEFAULT_REFRESH_TIMEOUT_MS = 30_000;
 const DEFAULT_LOCK_TIMEOUT_MS = 60_000;
-
-/**
- * Obtains new tokens for `tokens.refreshToken`. It is called by one caller at a time and inside the store's lock.
- * The signal aborts with `close()`, when the lock is lost, and after `refreshTimeoutMs`.
- */
-export type RefreshFunction = (tokens: TokenSet, context: { signal: AbortSignal }) => Promise<TokenSet>;
-
-/** Options of {@link TokenManager}. */
-export interface TokenManagerOptions {
-  /** Where the tokens are kept. Managers that share a store and a key share the session. */
-  store: TokenStore;
-  /** The store's key of this session. */
-  key: string;
-  /** How to refresh; without it a token is used until it expires or is refused. */
-  refresh?: RefreshFunction | undefined;
-  /** Whether a failure of `refresh` means that the refresh token is dead. Default: `token_request_failed` with the OAuth error `invalid_grant`. */
-  isFinal?: ((error: unknown) => boolean) | undefined;
-  /** Time, replaceable for tests. */
-  clock?: Clock | undefined;
-  /** Told of `refreshed`, `adopted`, `refresh_failed` and `store_error`. */
-  onEvent?: OnEvent | undefined;
-  /** How long to wait for the store's lock, in ms. Default 60,000. */
-  lockTimeoutMs?: number | undefined;
-  /** How long one refresh may take, in ms. Default 30,000. */
-  refreshTimeoutMs?: number | undefined;
-}
 
 /**
  * Holds the tokens of one session: hands out a valid access token, refreshes it once however many ask, and keeps it in a store.
@@ -54,6 +29,7 @@ export class TokenManager {
   readonly #emit: OnEvent;
   readonly #refreshTimeoutMs: number;
   readonly #closed = new AbortController();
+  readonly #waits = new Waits();
   readonly #backoff = new Backoff();
 
   /** Counts what this manager wrote: a read that began before is older than what is in memory. */
@@ -160,6 +136,9 @@ export class TokenManager {
    */
   async refresh(rejectedAccessToken: string, options?: { signal?: AbortSignal }): Promise<string | undefined> {
     const signal = options?.signal;
+    this.#assertOpen(signal);
+    // At once: calls that begin now must not get it any more.
+    if (this.#cache.tokens?.accessToken === rejectedAccessToken) this.#cache.refuse(rejectedAccessToken);
     await this.#settle(signal);
     if (this.#cache.tokens === undefined) await this.#wait(this.#load(), signal);
     if (this.#cache.tokens?.accessToken === rejectedAccessToken) this.#cache.refuse(rejectedAccessToken);
@@ -220,7 +199,7 @@ export class TokenManager {
   }
 
   #wait<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return waitFor(promise, 'token', signal, this.#closed.signal);
+    return this.#waits.until(promise, 'token', signal, this.#closed.signal);
   }
 
   #replace(tokens: TokenSet | undefined): void {
@@ -357,17 +336,25 @@ export class TokenManager {
       const usable = this.#cache.usable;
       if (usable !== undefined && usable.accessToken !== known) return usable;
       if (tokens?.refreshToken === undefined) return undefined;
-      try {
-        return await this.#renew(tokens, lease, flight);
-      } catch (error) {
-        if (flight.aborted || !this.#isFinal(error)) throw error;
-        if (await this.#dropRefreshToken(tokens, lease)) {
-          this.#emit({ type: 'refresh_failed', error: refreshError(error), final: true });
-          return undefined;
-        }
-      }
+      const outcome = await this.#renewOrDrop(tokens, lease, flight);
+      if (outcome !== 'overtaken') return outcome;
     }
     return undefined;
+  }
+
+  async #renewOrDrop(
+    tokens: TokenSet,
+    lease: Lease | undefined,
+    flight: AbortSignal,
+  ): Promise<TokenSet | 'overtaken' | undefined> {
+    try {
+      return await this.#renew(tokens, lease, flight);
+    } catch (error) {
+      if (flight.aborted || !this.#isFinal(error)) throw error;
+      if (!(await this.#dropRefreshToken(tokens, lease))) return 'overtaken';
+      this.#emit({ type: 'refresh_failed', error: refreshError(error), final: true });
+      return undefined;
+    }
   }
 
   /** Refreshes, and stores the result before it is used. */

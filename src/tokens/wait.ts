@@ -1,15 +1,58 @@
 import type { Clock } from '../clock.js';
 import { abortError, McpOAuthError, type Stage } from '../errors.js';
 
+type Listener = (signal: AbortSignal) => void;
+
 /**
- * Waits for `promise`, but not longer than until one of the signals aborts. What was waited for goes on.
- * The listeners are removed in every case: signals live longer than calls, and `AbortSignal.any` would pile up on them.
+ * Waits that signals can end. However many calls share a signal, it carries one listener of ours, and none once they are over:
+ * signals live longer than calls, `AbortSignal.any` piles up on them, and Node warns of more than ten listeners.
  */
-export function waitFor<T>(promise: Promise<T>, stage: Stage, ...signals: (AbortSignal | undefined)[]): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const unlisten = onAbort(signals, (signal) => reject(abortError(signal, stage)));
-    promise.then(resolve, reject).finally(unlisten);
-  });
+export class Waits {
+  readonly #waiting = new Map<AbortSignal, Set<Listener>>();
+
+  /** Waits for `promise`, but not longer than until one of the signals aborts. What was waited for goes on. */
+  until<T>(promise: Promise<T>, stage: Stage, ...signals: (AbortSignal | undefined)[]): Promise<T> {
+    const over = signals.find((signal) => signal?.aborted === true);
+    if (over !== undefined) {
+      // What was waited for goes on unobserved: its failure is no longer anyone's.
+      promise.catch(() => {});
+      return Promise.reject(abortError(over, stage));
+    }
+    return new Promise((resolve, reject) => {
+      const listener: Listener = (signal) => {
+        leave();
+        reject(abortError(signal, stage));
+      };
+      const leave = () => {
+        for (const signal of signals) this.#leave(signal, listener);
+      };
+      for (const signal of signals) this.#enter(signal, listener);
+      promise.then(resolve, reject).finally(leave);
+    });
+  }
+
+  #enter(signal: AbortSignal | undefined, listener: Listener): void {
+    if (signal === undefined) return;
+    const listeners = this.#waiting.get(signal);
+    if (listeners !== undefined) {
+      listeners.add(listener);
+      return;
+    }
+    this.#waiting.set(signal, new Set([listener]));
+    signal.addEventListener('abort', this.#onAbort);
+  }
+
+  #leave(signal: AbortSignal | undefined, listener: Listener): void {
+    const listeners = signal && this.#waiting.get(signal);
+    if (signal === undefined || listeners?.delete(listener) !== true || listeners.size > 0) return;
+    this.#waiting.delete(signal);
+    signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onAbort = (event: Event): void => {
+    const signal = event.target as AbortSignal;
+    for (const listener of [...(this.#waiting.get(signal) ?? [])]) listener(signal);
+  };
 }
 
 /**
@@ -26,14 +69,14 @@ export async function bounded<T>(
   const cancel = clock.schedule(timeoutMs, () => controller.abort(timedOut(timeoutMs, stage)), { keepAlive: true });
   try {
     controller.signal.throwIfAborted();
-    return await waitFor(fn(controller.signal), stage, controller.signal);
+    return await new Waits().until(fn(controller.signal), stage, controller.signal);
   } finally {
     cancel();
     unlisten();
   }
 }
 
-function onAbort(signals: readonly (AbortSignal | undefined)[], fn: (signal: AbortSignal) => void): () => void {
+function onAbort(signals: readonly (AbortSignal | undefined)[], fn: Listener): () => void {
   const removers: (() => void)[] = [];
   for (const signal of signals) {
     if (signal === undefined) continue;

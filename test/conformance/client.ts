@@ -6,6 +6,7 @@
 import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from '@modelcontextprotocol/client';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+// biome-ignore lint/correctness/useImportExtensions: the package by its own name.
 import { type AuthProviderOptions, isMcpOAuthError, MemoryTokenStore, withOAuth } from 'mcp-oauth-client';
 
 const [sdk, serverUrl = ''] = process.argv.slice(2);

@@ -13,6 +13,8 @@ export type Sdk = 'v2' | 'v1';
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const RUNNER = fileURLToPath(new URL('./runner/', import.meta.url));
 const CLIENT = fileURLToPath(new URL('./client.ts', import.meta.url));
+/** Without the project's `paths`: the client gets the built package, as a user does, and not its source. */
+const CLIENT_ENVIRONMENT = { TSX_TSCONFIG_PATH: join(RUNNER, 'tsconfig.json') };
 const CLIENT_TIMEOUT_MS = 20_000;
 /** The suite ends a shell and not the client in it, and then waits: it needs a bound of its own. */
 const SCENARIO_TIMEOUT_MS = 30_000;
@@ -79,7 +81,9 @@ async function runScenario(node: string, program: string[], scenario: string, sd
   const command = `"${process.execPath}" --import tsx "${CLIENT}" ${sdk}`;
   const options = ['--scenario', scenario, '--command', command, '--timeout', `${CLIENT_TIMEOUT_MS}`, '-o', output];
   try {
-    const run = await execute(node, [...program, 'client', ...options, ...SUITE_ARGUMENTS[sdk]]);
+    const run = await execute(node, [...program, 'client', ...options, ...SUITE_ARGUMENTS[sdk]], {
+      env: CLIENT_ENVIRONMENT,
+    });
     const exit = /^Client exited with code (-?\d+)$/m.exec(run.stderr)?.[1];
     return {
       checks: JSON.parse((await resultFile(output, 'checks.json')) || '[]') as Check[],
@@ -112,14 +116,15 @@ interface Execution {
 function execute(
   program: string,
   args: readonly string[],
-  options: { cwd?: string; timeoutMs?: number } = {},
+  options: { cwd?: string; timeoutMs?: number; env?: Readonly<Record<string, string>> } = {},
 ): Promise<Execution> {
   const { cwd = PROJECT, timeoutMs = SCENARIO_TIMEOUT_MS } = options;
+  const env = { ...process.env, ...options.env };
   const windows = process.platform === 'win32';
   return new Promise((resolve, reject) => {
     // On Windows npm is a script, which only a shell starts.
     const shell = windows && program === 'npm';
-    const child = spawn(program, args, { cwd, shell, detached: !windows, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { cwd, env, shell, detached: !windows, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     let timedOut = false;

@@ -39,6 +39,7 @@ describe('where authorization server metadata is found (RFC 8414 section 3, Open
     ['403', json({}, 403)],
     ['404', loginPageWith(404)],
     ['a login page with 200', loginPage()],
+    ['JSON that calls itself HTML', raw(JSON.stringify({ issuer: 'https://other.example' }), 'text/html')],
     ['text with 200', raw('Not here', 'text/plain')],
     ['nothing with 204', new Response(null, { status: 204 })],
     ['a redirect to a login page', redirectTo('https://as.example.com/login')],

@@ -41,7 +41,8 @@ describe('discover', () => {
     const found = await discover(SERVER, { fetch: net().fetch, issuerExceptions: { [A]: { metadataIssuer: B } } });
     expect(found.issuer).toBe(A);
     expect(found.authorizationServer.issuer).toBe(B);
-    for (const wrong of [{ [B]: { metadataIssuer: B } }, { [`${A}/`]: { metadataIssuer: B } }]) {
+    const inherited = Object.create({ [A]: { metadataIssuer: B } }) as Record<string, never>;
+    for (const wrong of [{ [B]: { metadataIssuer: B } }, { [`${A}/`]: { metadataIssuer: B } }, inherited]) {
       const error = await rejection(discover(SERVER, { fetch: net().fetch, issuerExceptions: wrong }));
       expect(error.code).toBe('issuer_mismatch');
     }

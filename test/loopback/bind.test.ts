@@ -71,6 +71,7 @@ describe('binding localhost', () => {
 it('an error of a server that listens does not end the process', async () => {
   const server = createServer();
   const bound = await listenOn(server, '127.0.0.1', 0);
-  expect(() => server.emit('error', Object.assign(new Error('accept'), { code: 'EMFILE' }))).not.toThrow();
+  const failure = Object.assign(new Error('accept'), { code: 'EMFILE' });
+  for (let i = 0; i < 2; i++) expect(() => server.emit('error', failure)).not.toThrow();
   await bound.close();
 });

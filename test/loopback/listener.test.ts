@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { LoopbackListener, LoopbackListenerOptions } from '../../src/loopback/index.js';
 import { startLoopbackListener } from '../../src/loopback/index.js';
-import { ask, manualClock, NAVIGATION } from './support.js';
+import { ask, manualClock, NAVIGATION, say } from './support.js';
 
 const open: LoopbackListener[] = [];
 const start = async (options?: LoopbackListenerOptions) => {
@@ -135,13 +135,28 @@ describe('the callback', () => {
     expect((await first).body).toContain('You’re signed in');
   });
 
-  it('a browser that went away is no obstacle', async () => {
+  it('outlasts the bounds of other connections, in number and in time', async () => {
+    const clock = manualClock();
+    const listener = await start({ clock, respondTimeoutMs: 60_000 });
+    const wait = listener.waitForCallback({ state: 's' });
+    const answer = ask(`${listener.redirectUri}?state=s`);
+    const callback = await wait;
+    const sockets = await Promise.all(Array.from({ length: 150 }, () => say(listener.port)));
+    await sawEverythingBefore(listener);
+    clock.advance(59_999);
+    await callback.respond({ ok: true });
+    expect((await answer).status).toBe(200);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it.each([
+    'Sec-Fetch-Mode: navigate',
+    'Accept: */*',
+  ])('a browser that went away is no obstacle (%s)', async (header) => {
     const listener = await start({ clock: manualClock() });
     const wait = listener.waitForCallback({ state: 's' });
     const socket = connect(listener.port, '127.0.0.1');
-    socket.write(
-      `GET /callback?state=s HTTP/1.1\r\nHost: 127.0.0.1:${listener.port}\r\nSec-Fetch-Mode: navigate\r\n\r\n`,
-    );
+    socket.write(`GET /callback?state=s HTTP/1.1\r\nHost: 127.0.0.1:${listener.port}\r\n${header}\r\n\r\n`);
     const callback = await wait;
     socket.destroy();
     await sawEverythingBefore(listener);

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { hasPlaceForBrowser, launch, openInBrowser } from '../../src/loopback/open-browser.js';
+import { hasPlaceForBrowser, launch, openInBrowser, usesWindowsBrowser } from '../../src/loopback/open-browser.js';
 import { manualClock } from './support.js';
 
 const URL_WITH_EVERYTHING = 'https://as.example/authorize?a=1&b=$(touch%20x)&c=`id`&d=%20%22;e';
@@ -26,7 +26,7 @@ async function useBrowser(name: string, script: string): Promise<void> {
 }
 
 describe.runIf(process.platform === 'linux')('openInBrowser', () => {
-  it('hands the URL to the program that BROWSER names, untouched by any shell (CVE-2025-6514)', async () => {
+  it('F39: hands the URL to the program that BROWSER names, with nothing in it expanded (CVE-2025-6514)', async () => {
     await useBrowser('good', `printf '%s' "$*" > ${join(folder, 'seen')}`);
     expect(await openInBrowser(URL_WITH_EVERYTHING)).toBe(true);
     expect(await readFile(join(folder, 'seen'), 'utf8')).toBe(URL_WITH_EVERYTHING);
@@ -97,6 +97,7 @@ describe('launch', () => {
     const started = child();
     start(started);
     await settled();
+    expect(clock.pending).toBe(0);
     started.emit('error', new Error('late'));
     expect(clock.pending).toBe(0);
   });
@@ -134,6 +135,17 @@ describe('launch', () => {
     expect(await opened).toBe(true);
     expect(process.getActiveResourcesInfo()).not.toContain('ProcessWrap');
     sleeper.kill();
+  });
+});
+
+describe('usesWindowsBrowser', () => {
+  it.each([
+    ['win32', {}, true],
+    ['linux', { WSL_INTEROP: '/run/WSL/1_interop' }, true],
+    ['linux', { DISPLAY: ':0' }, false],
+    ['darwin', {}, false],
+  ] as const)('F39: on %s with %o no PowerShell is involved: %s', (system, environment, expected) => {
+    expect(usesWindowsBrowser(system, environment)).toBe(expected);
   });
 });
 

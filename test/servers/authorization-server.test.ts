@@ -1,6 +1,9 @@
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type AuthorizationServerOptions, startAuthorizationServer } from '../../examples/servers/authorization-server.js';
+import {
+  type AuthorizationServerOptions,
+  startAuthorizationServer,
+} from '../../examples/servers/authorization-server.js';
 import { createCookieJar } from '../../examples/servers/cookie-jar.js';
 import { playPerson } from '../../examples/servers/person.js';
 import { CONSENT, startPlainFlow } from './plain-flow.js';
@@ -32,10 +35,14 @@ describe('the example authorization server', () => {
     const tokens = await flow.signIn({ scope: 'mcp:read', resource: RESOURCE });
     expect(tokens).toMatchObject({ token_type: 'Bearer', expires_in: 120, scope: 'mcp:read' });
     expect(tokens).not.toHaveProperty('refresh_token');
-    const { payload } = await jwtVerify(String(tokens['access_token']), createLocalJWKSet({ keys: [...server.jwks.keys] }), {
-      issuer: server.issuer,
-      audience: RESOURCE,
-    });
+    const { payload } = await jwtVerify(
+      String(tokens['access_token']),
+      createLocalJWKSet({ keys: [...server.jwks.keys] }),
+      {
+        issuer: server.issuer,
+        audience: RESOURCE,
+      },
+    );
     expect(payload).toMatchObject({ client_id: flow.clientId, scope: 'mcp:read', sub: 'alice' });
     expect(server.counts.count('registration', 201)).toBe(1);
     expect(server.counts.count('token:authorization_code', 200)).toBe(1);

@@ -9,7 +9,10 @@ export interface PlainFlow {
   readonly clientId: string;
   readonly metadata: Json;
   /** The person's way to the redirect URI and back to a throwaway listener. */
-  authorize(parameters: Record<string, string>, person?: PersonOptions): Promise<{ person: PersonResult; verifier: string }>;
+  authorize(
+    parameters: Record<string, string>,
+    person?: PersonOptions,
+  ): Promise<{ person: PersonResult; verifier: string }>;
   token(form: Record<string, string>): Promise<{ status: number; body: Json }>;
   /** authorize and exchange in one. */
   signIn(parameters: Record<string, string>): Promise<Json>;
@@ -82,7 +85,12 @@ export async function startPlainFlow(metadataUrl: string): Promise<PlainFlow> {
 export const CONSENT = { prompt: 'consent' };
 
 /** One JSON-RPC POST to an MCP endpoint. */
-export function rpc(url: string, method: string, params: Json, headers: Record<string, string> = {}): Promise<Response> {
+export function rpc(
+  url: string,
+  method: string,
+  params: Json,
+  headers: Record<string, string> = {},
+): Promise<Response> {
   return fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },

@@ -1,0 +1,172 @@
+import type { AuthEvent } from '../../src/index.js';
+import { CHAPTERS, type ChapterName } from './chapters.js';
+import {
+  describeAuthorization,
+  describeChallenge,
+  describeForm,
+  describeParameters,
+  describePath,
+  describeRequest,
+} from './describe.js';
+import type { Row, Screen } from './screen.js';
+import type { Exchange } from './wire.js';
+
+/** What happened so far. */
+export interface Tally {
+  requests: number;
+  /** Requests other than those to the MCP endpoint itself. */
+  authorization: number;
+  prompts: number;
+  refreshes: number;
+}
+
+export interface Narrator {
+  readonly tally: Readonly<Tally>;
+  /** Begins a chapter. */
+  chapter(name: ChapterName): void;
+  /** Follows a `connect()`: its requests begin the chapters. */
+  connecting<T>(fn: () => Promise<T>): Promise<T>;
+  /** Requests that are on their way at the same time are told together: equal ones on one line. */
+  together<T>(fn: () => Promise<T>): Promise<T>;
+  onExchange(exchange: Exchange): void;
+  onArrival(url: URL): void;
+  onEvent(event: AuthEvent): void;
+}
+
+/** The chapters that a `connect()` can go through, in their order. */
+const ORDER: readonly ChapterName[] = ['challenge', 'discovery', 'registration', 'signIn', 'call'];
+
+export interface NarratorOptions {
+  readonly screen: Screen;
+  readonly serverUrl: URL;
+  /** Whether the person sits at a real browser. */
+  readonly browser: boolean;
+}
+
+interface Told {
+  readonly row: Row;
+  readonly details: readonly string[];
+  readonly ms: number;
+}
+
+/** Tells what goes over the wire, chapter by chapter, without a secret. */
+export function createNarrator({ screen, serverUrl, browser }: NarratorOptions): Narrator {
+  const tally: Tally = { requests: 0, authorization: 0, prompts: 0, refreshes: 0 };
+  const startedAt = performance.now();
+  let chapters = 0;
+  let following: ChapterName | undefined;
+  let group: Told[] | undefined;
+  let prompt: { readonly redirectUri: URL; readonly since: number; pages: number } | undefined;
+
+  function chapter(name: ChapterName): void {
+    const { title, reference, sentence } = CHAPTERS[name];
+    chapters += 1;
+    screen.headline(chapters, title, reference, formatMs(performance.now() - startedAt));
+    screen.sentence(sentence);
+  }
+
+  function follow(next: ChapterName): void {
+    if (following === undefined || ORDER.indexOf(next) <= ORDER.indexOf(following)) return;
+    following = next;
+    chapter(next);
+  }
+
+  function onExchange(exchange: Exchange): void {
+    if (exchange.actor === 'person' && prompt !== undefined) prompt.pages += 1;
+    if (exchange.actor !== 'client' && exchange.actor !== 'hand') return;
+    const isMcp = isEndpoint(exchange.url, serverUrl);
+    if (exchange.actor === 'client') {
+      tally.requests += 1;
+      tally.authorization += isMcp ? 0 : 1;
+      follow(chapterOf(exchange, isMcp));
+    }
+    const told = tell(exchange, isMcp, serverUrl);
+    if (group === undefined) print([told]);
+    else group.push(told);
+  }
+
+  /** Equal rows become one, with how often and how long. */
+  function print(all: readonly Told[]): void {
+    for (const [, equal] of groupBy(all, ({ row }) => `${row.who} ${row.method} ${row.what} ${row.status}`)) {
+      const [{ row, details }] = equal;
+      const times = equal.map(({ ms }) => ms).sort((one, other) => one - other);
+      const count = equal.length === 1 ? '' : `   × ${equal.length}`;
+      screen.row({ ...row, what: row.what + count, time: formatSpan(times[0] ?? 0, times.at(-1) ?? 0) });
+      for (const detail of details) screen.detail(detail);
+    }
+  }
+
+  function onArrival(url: URL): void {
+    if (prompt === undefined || url.port !== prompt.redirectUri.port || url.pathname !== prompt.redirectUri.pathname) return;
+    const { since, pages } = prompt;
+    const what = browser ? 'signs in and consents in the browser' : `signs in and consents, played by ${pages} HTTP requests`;
+    screen.row({ who: 'person', method: '', what, time: formatMs(performance.now() - since) });
+    screen.row({ who: 'app', method: 'GET', what: `${url.pathname} on loopback` });
+    screen.detail(describeParameters(url.searchParams));
+    prompt = undefined;
+  }
+
+  function onEvent(event: AuthEvent): void {
+    switch (event.type) {
+      case 'discovered':
+        if (event.legacy) screen.good('No resource metadata: found by the forms of 2025-03-26');
+        else screen.good(`Issuer ${event.issuer}: compared as it is written`);
+        break;
+      case 'registered':
+        if (!event.reused) screen.good(`Client ${event.clientId.slice(0, 8)}… (${event.kind}), kept under its issuer`);
+        break;
+      case 'authorization_url': {
+        follow('signIn');
+        tally.prompts += 1;
+        const url = new URL(event.url);
+        prompt = { redirectUri: new URL(event.redirectUri), since: performance.now(), pages: 0 };
+        screen.row({ who: 'person', method: 'GET', what: `${url.origin}${url.pathname}` });
+        screen.detail(describeParameters(url.searchParams));
+        // Whoever shall open it needs all of it. The parameters in it are good for nothing but this one sign-in.
+        if (browser) screen.sentence(`If no browser appears, open:\n${event.url}\n`);
+        break;
+      }
+      case 'signed_in':
+        screen.good(`Signed in: ${event.scope.join(' ') || 'no scopes named'}${lifetime(event.expiresAt)}`);
+        break;
+      case 'refreshed':
+        tally.refreshes += 1;
+        break;
+      case 'store_error':
+      case 'refresh_failed':
+        screen.bad(`${event.error.code}: ${event.error.message}`);
+        break;
+      case 'deviation':
+        screen.bad(`Deviation at ${event.issuer}: ${event.detail}`);
+        break;
+      default:
+        break;
+    }
+  }
+
+  return {
+    tally,
+    chapter,
+    async connecting(fn) {
+      following = undefined;
+      try {
+        return await fn();
+      } finally {
+        following = undefined;
+      }
+    },
+    async together(fn) {
+      group = [];
+      try {
+        return await fn();
+      } finally {
+        const told = group;
+        group = undefined;
+        print(told);
+      }
+    },
+    onExchange,
+    onArrival,
+    onEvent,
+  };
+}

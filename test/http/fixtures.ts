@@ -1,0 +1,65 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect } from 'vitest';
+import type { Clock } from '../../src/clock.js';
+import { isMcpOAuthError, type McpOAuthError } from '../../src/errors.js';
+import type { FetchLike } from '../../src/types.js';
+
+/** A server on loopback, and how to end it with all its connections. */
+export async function serve(listener: RequestListener): Promise<{ url: string; port: number; stop(): Promise<void> }> {
+  const server: Server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const stop = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { url: `http://127.0.0.1:${port}`, port, stop };
+}
+
+/** A fetch that answers from a table, and what it was asked. */
+export function fakeFetch(answer: (url: string, init: RequestInit) => Response | Promise<Response>) {
+  const calls: { url: string; init: RequestInit }[] = [];
+  const fetch = (async (url: string, init: RequestInit = {}) => {
+    calls.push({ url, init });
+    return answer(url, init);
+  }) as FetchLike;
+  return { fetch, calls };
+}
+
+/** Time that passes only when told to. */
+export function manualClock(): Clock & { advance(ms: number): void; readonly pending: number } {
+  let now = 1_000_000;
+  const timers = new Set<{ at: number; fn: () => void }>();
+  return {
+    now: () => now,
+    schedule(ms, fn) {
+      const timer = { at: now + ms, fn };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    advance(ms) {
+      now += ms;
+      for (const timer of [...timers]) {
+        if (timer.at > now) continue;
+        timers.delete(timer);
+        timer.fn();
+      }
+    },
+    get pending() {
+      return timers.size;
+    },
+  };
+}
+
+/** The error that a call ends with. */
+export async function failure(call: Promise<unknown> | (() => unknown)): Promise<McpOAuthError> {
+  try {
+    await (typeof call === 'function' ? call() : call);
+  } catch (error) {
+    if (isMcpOAuthError(error)) return error;
+    throw error;
+  }
+  return expect.unreachable('it should have failed');
+}

@@ -1,0 +1,130 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TSC = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+
+/** Every name that exists at run time. One more or one less is a change of the public surface. */
+const EXPORTS = [
+  'FileTokenStore',
+  'McpOAuthError',
+  'MemoryTokenStore',
+  'TokenManager',
+  'buildAuthorizationUrl',
+  'createAuthProvider',
+  'createClientMetadataDocument',
+  'discover',
+  'discoverAuthorizationServer',
+  'discoverProtectedResource',
+  'exchangeCode',
+  'generateCodeChallenge',
+  'generateCodeVerifier',
+  'generateState',
+  'getAuthProvider',
+  'isMcpOAuthError',
+  'parseChallenges',
+  'refreshTokens',
+  'registerClient',
+  'resolveClient',
+  'revokeToken',
+  'startLoopbackListener',
+  'systemClock',
+  'withOAuth',
+];
+
+/** As a user's project may be set up: no types of Node, no SDK, and our declarations checked too. */
+const TSCONFIG = {
+  compilerOptions: {
+    target: 'ES2023',
+    lib: ['ES2023', 'ESNext.Disposable', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'],
+    module: 'NodeNext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    types: [],
+    noEmit: true,
+  },
+  files: ['use.ts'],
+};
+
+const USE = `
+import { createAuthProvider, McpOAuthError, MemoryTokenStore, withOAuth, type TokenStore } from 'mcp-oauth-client';
+
+class Transport {
+  constructor(readonly url: URL, readonly options?: { fetch?: typeof globalThis.fetch; requestInit?: RequestInit }) {}
+  async start(): Promise<void> {}
+  async close(): Promise<void> {}
+  async send(): Promise<void> {}
+}
+
+const store: TokenStore = new MemoryTokenStore();
+const provider = createAuthProvider({ serverUrl: 'https://mcp.example.com/mcp', store });
+export const transport: Transport = withOAuth(Transport, 'https://mcp.example.com/mcp', { authProvider: provider });
+export const isOurs = (error: unknown): boolean => error instanceof McpOAuthError && error.code === 'signed_out';
+// @ts-expect-error: the types are there, and not any
+provider.noSuchMember();
+`;
+
+const run = promisify(execFile);
+
+describe('the packed tarball, installed in a project without any SDK', () => {
+  let project = '';
+  let installed = '';
+
+  beforeAll(async () => {
+    project = await mkdtemp(join(tmpdir(), 'mcp-oauth-client-'));
+    installed = join(project, 'node_modules', 'mcp-oauth-client');
+    // Builds dist/ first, by `prepack`.
+    await run('npm', ['pack', '--pack-destination', project], { cwd: ROOT });
+    const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz')) ?? 'no tarball';
+    await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }));
+    const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'];
+    await run('npm', ['install', ...flags, join(project, tarball)], { cwd: project });
+  });
+
+  afterAll(() => rm(project, { recursive: true, force: true }));
+
+  it('holds dist/, the licence, the README and package.json, and nothing else', async () => {
+    const entries = await readdir(installed, { recursive: true, withFileTypes: true });
+    const files = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(installed, join(entry.parentPath, entry.name)).split(sep).join('/'));
+    expect(files).toEqual(
+      expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']),
+    );
+    expect(
+      files.filter((file) => !/^(LICENSE|README\.md|package\.json|dist\/.+\.(js|js\.map|d\.ts))$/.test(file)),
+    ).toEqual([]);
+  });
+
+  it('brings at most 20 packages', async () => {
+    const lock = JSON.parse(await readFile(join(project, 'package-lock.json'), 'utf8')) as { packages: object };
+    const packages = Object.keys(lock.packages).filter((path) => path !== '');
+    expect(packages.filter((path) => path.includes('@modelcontextprotocol/'))).toEqual([]);
+    expect(packages.length).toBeLessThanOrEqual(20);
+  });
+
+  it('exports exactly the public names', async () => {
+    await writeFile(
+      join(project, 'names.js'),
+      "import * as all from 'mcp-oauth-client'; process.stdout.write(JSON.stringify(Object.keys(all)));",
+    );
+    const { stdout } = await run(process.execPath, ['names.js'], { cwd: project });
+    expect((JSON.parse(stdout) as string[]).sort()).toEqual(EXPORTS);
+  });
+
+  it('has declarations that hold on their own under NodeNext', async () => {
+    await writeFile(join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG));
+    await writeFile(join(project, 'use.ts'), USE);
+    const { stdout } = await run(process.execPath, [TSC, '--pretty', 'false'], { cwd: project }).catch(
+      (failure: { stdout: string }) => failure,
+    );
+    expect(stdout).toBe('');
+  });
+});
