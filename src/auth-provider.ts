@@ -74,6 +74,7 @@ export interface AuthProvider {
   readonly tokens: TokenManager;
   /** Ends everything that is under way and releases listeners and timers. */
   close(): Promise<void>;
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -157,7 +158,10 @@ async function authorizeRequest(
   signal: AbortSignal | undefined,
 ) {
   if (current !== undefined) {
-    return { reason: 'authorize', scope: unionScopes(readContext(current)?.requestedScope, current.scope, wanted) } as const;
+    return {
+      reason: 'authorize',
+      scope: unionScopes(readContext(current)?.requestedScope, current.scope, wanted),
+    } as const;
   }
   // The server's own words on scope and metadata come first, and only a request draws them.
   const challenge = await drawChallenge(session, { signal });
@@ -168,7 +172,8 @@ async function describeSession(session: AuthSession): Promise<Session> {
   const tokens = await session.tokens.current();
   const context = readContext(tokens);
   const refreshable = tokens?.refreshToken !== undefined;
-  const valid = tokens !== undefined && (tokens.expiresAt === undefined || tokens.expiresAt > session.options.clock.now());
+  const valid =
+    tokens !== undefined && (tokens.expiresAt === undefined || tokens.expiresAt > session.options.clock.now());
   return {
     signedIn: valid || refreshable,
     signedOut: await session.isSignedOut(),
@@ -184,7 +189,10 @@ async function describeSession(session: AuthSession): Promise<Session> {
 }
 
 function chooseStore(options: ResolvedOptions): TokenStore {
-  const { store, kind, reason } = openDefaultStore(options.clientMetadata.client_name ?? 'mcp-oauth-client', options.clock);
+  const { store, kind, reason } = openDefaultStore(
+    options.clientMetadata.client_name ?? 'mcp-oauth-client',
+    options.clock,
+  );
   emitter(options.onEvent)({ type: 'store_selected', kind, reason });
   return store;
 }

@@ -32,9 +32,14 @@ interface Ladder {
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750.html#section-3 | RFC 6750 section 3}
  */
-export function createAuthorizedFetch(session: AuthSession, stepUp: StepUp, options: AuthorizedFetchOptions = {}): FetchLike {
+export function createAuthorizedFetch(
+  session: AuthSession,
+  stepUp: StepUp,
+  options: AuthorizedFetchOptions = {},
+): FetchLike {
   const parked = new ParkedRequests();
-  const underlying: FetchLike = options.underlying ?? session.options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const underlying: FetchLike =
+    options.underlying ?? session.options.fetch ?? ((input, init) => globalThis.fetch(input, init));
 
   return async (input, init) => {
     session.assertOpen();
@@ -43,12 +48,21 @@ export function createAuthorizedFetch(session: AuthSession, stepUp: StepUp, opti
     if (request.url.origin !== session.options.server.origin) return underlying(input, init);
     if (!parked.empty && parked.abandon(request.rpc())) return new Response(null, { status: 202 });
     const follow = (init?.redirect ?? (input instanceof Request ? input.redirect : 'follow')) === 'follow';
-    const send = (token: string | undefined) => sendOnce(request, token, follow);
-
-    let token = session.tokens.peek()?.accessToken ?? (await currentToken(request.signal));
-    let response = await send(token);
+    const token = session.tokens.peek()?.accessToken ?? (await currentToken(request.signal));
+    const response = await sendOnce(request, token, follow);
     if (response.status !== 401 && response.status !== 403) return response;
+    return recoverAndResend(request, response, token, follow);
+  };
+
+  async function recoverAndResend(
+    request: ReplayableRequest,
+    refused: Response,
+    refusedToken: string | undefined,
+    follow: boolean,
+  ): Promise<Response> {
     const ladder: Ladder = { adopted: false, refreshed: false, signedIn: false, stepUps: 0 };
+    let response = refused;
+    let token = refusedToken;
     for (;;) {
       const recover = recoveryFor(request, response, token, ladder);
       if (recover === undefined) return response;
@@ -56,9 +70,9 @@ export function createAuthorizedFetch(session: AuthSession, stepUp: StepUp, opti
       token = await parked.park(request.rpc(), (abandoned) => recover({ signals: [request.signal], abandoned }));
       // The caller may have left while a person was signing in; then nothing is sent any more.
       if (request.signal?.aborted) throw abortError(request.signal, 'resource');
-      response = await send(token);
+      response = await sendOnce(request, token, follow);
     }
-  };
+  }
 
   async function currentToken(signal: AbortSignal | undefined): Promise<string | undefined> {
     const token = await session.tokens.getAccessToken(signal === undefined ? {} : { signal });
@@ -113,7 +127,8 @@ export function createAuthorizedFetch(session: AuthSession, stepUp: StepUp, opti
     if (!ladder.adopted) {
       ladder.adopted = true;
       const stored = await tokens.reload();
-      if (stored !== undefined && stored.accessToken !== token && isCurrent(stored.expiresAt)) return stored.accessToken;
+      if (stored !== undefined && stored.accessToken !== token && isCurrent(stored.expiresAt))
+        return stored.accessToken;
     }
     if (!ladder.refreshed && token !== undefined) {
       ladder.refreshed = true;

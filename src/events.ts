@@ -6,14 +6,25 @@ export type AuthEvent =
   /** Resource and authorization server were found; `legacy` when by the 2025-03-26 forms. */
   | { readonly type: 'discovered'; readonly issuer: string; readonly resource: string; readonly legacy: boolean }
   /** A client id is there for this issuer; `reused` when it was stored before. */
-  | { readonly type: 'registered'; readonly issuer: string; readonly kind: RegistrationKind; readonly clientId: string; readonly reused: boolean }
+  | {
+      readonly type: 'registered';
+      readonly issuer: string;
+      readonly kind: RegistrationKind;
+      readonly clientId: string;
+      readonly reused: boolean;
+    }
   /** A pre-registered client without `issuer` was bound to the first issuer it met. Name the `issuer` to make it explicit. */
   | { readonly type: 'client_bound'; readonly issuer: string; readonly clientId: string }
   /** The user has to visit `url`; a browser is being started where there is one. Show the URL all the same. */
   | { readonly type: 'authorization_url'; readonly url: string; readonly redirectUri: string }
   /** No browser could be started; the sign-in goes on, and someone has to open `url`. */
   | { readonly type: 'browser_failed'; readonly url: string }
-  | { readonly type: 'signed_in'; readonly issuer: string; readonly scope: readonly string[]; readonly expiresAt: number | undefined }
+  | {
+      readonly type: 'signed_in';
+      readonly issuer: string;
+      readonly scope: readonly string[];
+      readonly expiresAt: number | undefined;
+    }
   | { readonly type: 'sign_in_failed'; readonly error: McpOAuthError }
   | { readonly type: 'refreshed'; readonly expiresAt: number | undefined }
   /** The tokens were taken from the store: another window or process refreshed or signed in. */

@@ -1,4 +1,4 @@
-export type { InvalidationScope, McpOAuthClientProvider } from './adapters/oauth-client-provider.js';
+export type { InvalidationScope, McpOAuthClientProvider, SdkClientMetadata } from './adapters/oauth-client-provider.js';
 export type { UnauthorizedContext } from './adapters/sdk-auth-provider.js';
 export type { WireTokens } from './adapters/token-exchange-slot.js';
 export { type AuthorizeOptions, type AuthProvider, createAuthProvider, type Session } from './auth-provider.js';
@@ -6,33 +6,67 @@ export type { SessionAccount } from './authorization/session-context.js';
 export { type Challenge, parseChallenges } from './challenge.js';
 export { type Clock, systemClock } from './clock.js';
 export {
+  type AuthorizationServerOptions,
+  type DiscoverOptions,
   type Discovery,
+  type DiscoveryRequestOptions,
   discover,
   discoverAuthorizationServer,
   discoverProtectedResource,
+  type IssuerExceptions,
   type ProtectedResource,
+  type ProtectedResourceOptions,
 } from './discovery/index.js';
-export { isMcpOAuthError, McpOAuthError, type McpOAuthErrorCode, type McpOAuthErrorInit, type Stage } from './errors.js';
+export {
+  isMcpOAuthError,
+  McpOAuthError,
+  type McpOAuthErrorCode,
+  type McpOAuthErrorInit,
+  type Stage,
+} from './errors.js';
 export type { AuthEvent, OnEvent } from './events.js';
 export {
+  type AuthorizationUrlParameters,
   buildAuthorizationUrl,
   type ClientContext,
+  type ExchangeCodeParameters,
   exchangeCode,
+  type GrantOptions,
+  type RefreshTokensParameters,
+  type RevokeTokenParameters,
   refreshTokens,
   revokeToken,
   type TokenResult,
 } from './grants/index.js';
-export type { NetworkOptions, RequestOptions } from './http/index.js';
-export { type LoopbackCallback, type LoopbackListener, startLoopbackListener } from './loopback/index.js';
+export {
+  createHttp,
+  type Http,
+  type HttpInit,
+  type HttpOptions,
+  type NetworkOptions,
+  type ProtocolFetch,
+  type Purpose,
+  type RequestOptions,
+} from './http/index.js';
+export {
+  type LoopbackCallback,
+  type LoopbackListener,
+  type LoopbackListenerOptions,
+  type LoopbackOutcome,
+  startLoopbackListener,
+  type WaitOptions,
+} from './loopback/index.js';
 export type { AuthProviderOptions, InteractionReason, LoopbackOptions, StepUpRequest, Timeouts } from './options.js';
 export { generateCodeChallenge, generateCodeVerifier, generateState } from './pkce.js';
 export {
   type AskForClient,
+  type AskForClientContext,
   createClientMetadataDocument,
+  type RegisterClientOptions,
   type RegistrationMode,
-  registerClient,
   type ResolveClientOptions,
   type ResolvedClient,
+  registerClient,
   resolveClient,
 } from './registration/index.js';
 export type { SignOutResult } from './sign-out.js';
@@ -48,4 +82,10 @@ export type {
   RegistrationKind,
   ResourceMetadata,
 } from './types.js';
-export { getAuthProvider, type TransportClass, type TransportOptionsOf, type WithOAuthOptions, withOAuth } from './with-oauth.js';
+export {
+  getAuthProvider,
+  type TransportClass,
+  type TransportOptionsOf,
+  type WithOAuthOptions,
+  withOAuth,
+} from './with-oauth.js';

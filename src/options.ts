@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from './clock.js';
 import { McpOAuthError } from './errors.js';
 import type { OnEvent } from './events.js';
-import type { NetworkOptions } from './http/index.js';
+import { hostMatcher, isLoopbackHost, type NetworkOptions } from './http/index.js';
 import type { AskForClient, RegistrationMode } from './registration/index.js';
 import type { TokenStore } from './stores/token-store.js';
 import type { ClientMetadata, FetchLike, IssuerException, PreRegisteredClient } from './types.js';
@@ -71,8 +71,8 @@ export interface AuthProviderOptions {
   readonly loopback?: LoopbackOptions;
   /** A hosted or custom-scheme redirect URI instead of the loopback listener; finish with `finishAuthorization`. */
   readonly redirectUrl?: string;
-  /** Opens the authorization URL. Default: the `open` package. A failure is not fatal: an `authorization_url` event offers the URL. */
-  readonly openBrowser?: (url: string) => void | boolean | Promise<void | boolean>;
+  /** Opens the authorization URL; `false`, or a rejection, says that it could not. Default: the `open` package. Never fatal: an `authorization_url` event offers the URL. */
+  readonly openBrowser?: (url: string) => unknown;
   /** Whether a person may be asked now: `true` (default), `false` (never, not even by `authorize()`), or a function. */
   readonly interactive?: boolean | ((context: { reason: InteractionReason }) => boolean | Promise<boolean>);
   /** The application's consent before scopes grow. Default: allow. */
@@ -114,32 +114,30 @@ export interface ResolvedOptions extends AuthProviderOptions {
 
 /** Checks what can be checked before anything is sent. Throws `invalid_options`. */
 export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
-  const server = parseServerUrl(options.serverUrl);
   for (const [name, value] of Object.entries(options.timeouts ?? {})) {
     if (typeof value !== 'number' || !(value > 0)) throw invalid(`timeouts.${name} must be a number of ms above 0.`);
   }
-  if (options.redirectUrl !== undefined && !URL.canParse(options.redirectUrl)) {
-    throw invalid('redirectUrl must be an absolute URL, e.g. https://app.example.com/callback or com.example.app:/callback.');
-  }
-  if (options.resourceMetadataUrl !== undefined && !URL.canParse(options.resourceMetadataUrl)) {
-    throw invalid('resourceMetadataUrl must be an absolute URL.');
-  }
-  if (typeof options.resource === 'string' && !URL.canParse(options.resource)) {
-    throw invalid('resource must be an absolute URI, or false to omit it.');
-  }
+  assertUrl('redirectUrl', options.redirectUrl, 'e.g. https://app.example.com/callback or com.example.app:/callback');
+  assertUrl('resourceMetadataUrl', options.resourceMetadataUrl, 'that of the resource metadata');
+  assertUrl('resource', options.resource === false ? undefined : options.resource, 'or false to omit it');
+  const { timeouts } = options;
   return {
     ...options,
-    server,
+    server: parseServerUrl(options.serverUrl, options.network),
     clock: options.clock ?? systemClock,
     clientMetadata: { client_name: 'MCP client', ...options.clientMetadata },
     registration: options.registration ?? 'auto',
-    requestTimeoutMs: options.timeouts?.request ?? 30_000,
-    signInTimeoutMs: options.timeouts?.signIn ?? 300_000,
-    lockTimeoutMs: options.timeouts?.lock ?? 30_000,
+    requestTimeoutMs: timeouts?.request ?? 30_000,
+    signInTimeoutMs: timeouts?.signIn ?? 300_000,
+    lockTimeoutMs: timeouts?.lock ?? 30_000,
   };
 }
 
-function parseServerUrl(serverUrl: string | URL): URL {
+function assertUrl(name: string, value: string | undefined, hint: string): void {
+  if (value !== undefined && !URL.canParse(value)) throw invalid(`${name} must be an absolute URL, ${hint}.`);
+}
+
+function parseServerUrl(serverUrl: string | URL, network: NetworkOptions | undefined): URL {
   let url: URL;
   try {
     url = new URL(serverUrl);
@@ -148,6 +146,12 @@ function parseServerUrl(serverUrl: string | URL): URL {
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw invalid(`serverUrl must be an https URL, not ${url.protocol}`);
+  }
+  const mayBePlain = isLoopbackHost(url.hostname) || hostMatcher('allowInsecureHttp', network?.allowInsecureHttp)(url);
+  if (url.protocol === 'http:' && !mayBePlain) {
+    throw invalid(
+      'serverUrl must be an https URL: over plain http anyone on the way can take the token. Use https, or list the host in network.allowInsecureHttp.',
+    );
   }
   if (url.username !== '' || url.password !== '') {
     throw invalid('serverUrl must not carry credentials; the library sends the token in the Authorization header.');

@@ -35,9 +35,13 @@ export class ParkedRequests {
   abandon(rpc: RpcInfo): boolean {
     const waiting = rpc.cancels === undefined ? undefined : this.#parked.get(rpc.cancels);
     if (waiting === undefined) return false;
-    const reason = new McpOAuthError('aborted', 'The request was given up by its caller while it waited for a sign-in.', {
-      stage: 'authorization',
-    });
+    const reason = new McpOAuthError(
+      'aborted',
+      'The request was given up by its caller while it waited for a sign-in.',
+      {
+        stage: 'authorization',
+      },
+    );
     for (const controller of waiting) controller.abort(reason);
     return true;
   }

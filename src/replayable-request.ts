@@ -96,10 +96,14 @@ function rpcInfo({ body, headers }: RequestInit): RpcInfo {
   // The type is part of it: JSON-RPC tells the number 1 from the string "1".
   const name = (id: string | number) => `${session} ${JSON.stringify(id)}`;
   return {
-    ids: messages.map((message) => message['id']).filter(isRpcId).map(name),
+    ids: messages
+      .map((message) => message['id'])
+      .filter(isRpcId)
+      .map(name),
     method,
     tool: method === 'tools/call' && typeof params['name'] === 'string' ? params['name'] : undefined,
-    cancels: method === 'notifications/cancelled' && isRpcId(params['requestId']) ? name(params['requestId']) : undefined,
+    cancels:
+      method === 'notifications/cancelled' && isRpcId(params['requestId']) ? name(params['requestId']) : undefined,
   };
 }
 

@@ -37,8 +37,14 @@ async function revoke(session: AuthSession, tokens: TokenSet): Promise<SignOutRe
     // The refresh token first: it is the one that could bring the session back.
     const refresh =
       tokens.refreshToken !== undefined &&
-      (await revokeToken({ ...parts, token: tokens.refreshToken, tokenTypeHint: 'refresh_token' }, { http: session.http }));
-    const access = await revokeToken({ ...parts, token: tokens.accessToken, tokenTypeHint: 'access_token' }, { http: session.http });
+      (await revokeToken(
+        { ...parts, token: tokens.refreshToken, tokenTypeHint: 'refresh_token' },
+        { http: session.http },
+      ));
+    const access = await revokeToken(
+      { ...parts, token: tokens.accessToken, tokenTypeHint: 'access_token' },
+      { http: session.http },
+    );
     return { revoked: refresh || access };
   } catch (error) {
     if (!isMcpOAuthError(error)) throw error;

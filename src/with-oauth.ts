@@ -51,7 +51,11 @@ export function withOAuth<T extends TransportClass>(
   serverUrl: string | URL,
   options: WithOAuthOptions<T> = {},
 ): InstanceType<T> {
-  const { transport: given, authProvider: existing, ...rest } = options as WithOAuthOptions<T> & Omit<AuthProviderOptions, 'serverUrl'>;
+  const {
+    transport: given,
+    authProvider: existing,
+    ...rest
+  } = options as WithOAuthOptions<T> & Omit<AuthProviderOptions, 'serverUrl'>;
   const authProvider = existing ?? createAuthProvider({ ...rest, serverUrl });
   const inner = providerInternals(authProvider);
   if (inner === undefined) {
@@ -63,7 +67,9 @@ export function withOAuth<T extends TransportClass>(
   const ended = new AbortController();
   const holder = ended.signal;
   const fetch = inner.authorizedFetch({ underlying: own.fetch, holder });
-  const events = eventSourceFetch(inner.authorizedFetch({ underlying: own.eventSourceInit?.fetch ?? own.fetch, holder }));
+  const events = eventSourceFetch(
+    inner.authorizedFetch({ underlying: own.eventSourceInit?.fetch ?? own.fetch, holder }),
+  );
   const transportOptions = { ...own, fetch, eventSourceInit: { ...own.eventSourceInit, fetch: events.fetch } };
   const transport = new Transport(new URL(serverUrl), transportOptions as never) as InstanceType<T> & ClientTransport;
 
@@ -125,13 +131,15 @@ function reportCause(transport: ClientTransport, failure: () => McpOAuthError | 
     enumerable: true,
     get: () => onerror,
     set(handler: typeof onerror) {
-      onerror = handler && ((error) => {
-        const cause = failure();
-        if (cause !== undefined && error !== cause && error.cause === undefined) error.cause = cause;
-        handler(error);
-        // The stream is gone for good, so nothing that waits for an answer on it would ever end.
-        if (cause !== undefined) void transport.close();
-      });
+      onerror =
+        handler &&
+        ((error) => {
+          const cause = failure();
+          if (cause !== undefined && error !== cause && error.cause === undefined) error.cause = cause;
+          handler(error);
+          // The stream is gone for good, so nothing that waits for an answer on it would ever end.
+          if (cause !== undefined) void transport.close();
+        });
     },
   });
 }

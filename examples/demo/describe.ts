@@ -19,9 +19,8 @@ const TELLING = ['error', 'scope', 'resource_metadata'];
 const MASK = '••••';
 
 /** `name=value` of every parameter, with the value masked where it is, or could be, a secret. */
-export function describeParameters(parameters: URLSearchParams, only?: readonly string[]): string {
+export function describeParameters(parameters: URLSearchParams): string {
   return [...parameters]
-    .filter(([name]) => only === undefined || only.includes(name))
     .map(([name, value]) => `${printable(name, 40)}=${SHOWN.has(name) ? printable(value) : MASK}`)
     .join(' ');
 }
@@ -32,13 +31,11 @@ export function describePath(url: URL): string {
   return url.pathname + (query === '' ? '' : `?${query.replaceAll(' ', '&')}`);
 }
 
-/** What a request is about, in a few words: the JSON-RPC method, the grant, the client that registers. */
+/** What a request is about, in a few words: the JSON-RPC method, the client that registers. */
 export function describeRequest(exchange: Exchange): string {
   if (exchange.method === 'GET') {
     return exchange.requestHeader('accept')?.startsWith('text/event-stream') === true ? 'event stream' : '';
   }
-  const form = formOf(exchange);
-  if (form !== undefined) return describeParameters(form, ['grant_type', 'token_type_hint']);
   const body = jsonOf(exchange);
   const { method, params, client_name: name } = body ?? {};
   if (typeof method === 'string') return printable([method, toolOf(params)].filter(Boolean).join(' '), 60);

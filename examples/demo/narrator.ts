@@ -1,14 +1,8 @@
 import type { AuthEvent } from '../../src/index.js';
 import { CHAPTERS, type ChapterName } from './chapters.js';
-import {
-  describeAuthorization,
-  describeChallenge,
-  describeForm,
-  describeParameters,
-  describePath,
-  describeRequest,
-} from './describe.js';
-import type { Row, Screen } from './screen.js';
+import { describeParameters } from './describe.js';
+import type { Screen } from './screen.js';
+import { formatMs, isEndpoint, merge, type Told, tell } from './tell.js';
 import type { Exchange } from './wire.js';
 
 /** What happened so far. */
@@ -16,6 +10,8 @@ export interface Tally {
   requests: number;
   /** Requests other than those to the MCP endpoint itself. */
   authorization: number;
+  /** 401s, among all of them. */
+  refused: number;
   prompts: number;
   refreshes: number;
 }
@@ -43,18 +39,13 @@ export interface NarratorOptions {
   readonly browser: boolean;
 }
 
-interface Told {
-  readonly row: Row;
-  readonly details: readonly string[];
-  readonly ms: number;
-}
-
 /** Tells what goes over the wire, chapter by chapter, without a secret. */
 export function createNarrator({ screen, serverUrl, browser }: NarratorOptions): Narrator {
-  const tally: Tally = { requests: 0, authorization: 0, prompts: 0, refreshes: 0 };
+  const tally: Tally = { requests: 0, authorization: 0, refused: 0, prompts: 0, refreshes: 0 };
   const startedAt = performance.now();
   let chapters = 0;
-  let following: ChapterName | undefined;
+  /** How far in `ORDER` the `connect()` that is followed has come. */
+  let followed: number | undefined;
   let group: Told[] | undefined;
   let prompt: { readonly redirectUri: URL; readonly since: number; pages: number } | undefined;
 
@@ -66,8 +57,9 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
   }
 
   function follow(next: ChapterName): void {
-    if (following === undefined || ORDER.indexOf(next) <= ORDER.indexOf(following)) return;
-    following = next;
+    const index = ORDER.indexOf(next);
+    if (followed === undefined || index <= followed) return;
+    followed = index;
     chapter(next);
   }
 
@@ -78,28 +70,29 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
     if (exchange.actor === 'client') {
       tally.requests += 1;
       tally.authorization += isMcp ? 0 : 1;
-      follow(chapterOf(exchange, isMcp));
+      tally.refused += exchange.status === 401 ? 1 : 0;
+      const next = chapterOf(exchange, isMcp);
+      if (next !== undefined) follow(next);
     }
-    const told = tell(exchange, isMcp, serverUrl);
+    const told = tell(exchange, serverUrl);
     if (group === undefined) print([told]);
     else group.push(told);
   }
 
-  /** Equal rows become one, with how often and how long. */
   function print(all: readonly Told[]): void {
-    for (const [, equal] of groupBy(all, ({ row }) => `${row.who} ${row.method} ${row.what} ${row.status}`)) {
-      const [{ row, details }] = equal;
-      const times = equal.map(({ ms }) => ms).sort((one, other) => one - other);
-      const count = equal.length === 1 ? '' : `   × ${equal.length}`;
-      screen.row({ ...row, what: row.what + count, time: formatSpan(times[0] ?? 0, times.at(-1) ?? 0) });
+    for (const { row, details } of merge(all)) {
+      screen.row(row);
       for (const detail of details) screen.detail(detail);
     }
   }
 
   function onArrival(url: URL): void {
-    if (prompt === undefined || url.port !== prompt.redirectUri.port || url.pathname !== prompt.redirectUri.pathname) return;
+    if (prompt === undefined || url.port !== prompt.redirectUri.port || url.pathname !== prompt.redirectUri.pathname)
+      return;
     const { since, pages } = prompt;
-    const what = browser ? 'signs in and consents in the browser' : `signs in and consents, played by ${pages} HTTP requests`;
+    const what = browser
+      ? 'signs in and consents in the browser'
+      : `signs in and consents, played by ${pages} HTTP requests`;
     screen.row({ who: 'person', method: '', what, time: formatMs(performance.now() - since) });
     screen.row({ who: 'app', method: 'GET', what: `${url.pathname} on loopback` });
     screen.detail(describeParameters(url.searchParams));
@@ -123,7 +116,7 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
         screen.row({ who: 'person', method: 'GET', what: `${url.origin}${url.pathname}` });
         screen.detail(describeParameters(url.searchParams));
         // Whoever shall open it needs all of it. The parameters in it are good for nothing but this one sign-in.
-        if (browser) screen.sentence(`If no browser appears, open:\n${event.url}\n`);
+        if (browser) screen.line(`   If no browser appears, open this:\n${event.url}`);
         break;
       }
       case 'signed_in':
@@ -148,11 +141,11 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
     tally,
     chapter,
     async connecting(fn) {
-      following = undefined;
+      followed = -1;
       try {
         return await fn();
       } finally {
-        following = undefined;
+        followed = undefined;
       }
     },
     async together(fn) {
@@ -169,4 +162,15 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
     onArrival,
     onEvent,
   };
+}
+
+/** The chapter of a `connect()` that a request belongs to; a token request belongs to the sign-in that is under way. */
+function chapterOf({ method, url, status }: Exchange, isMcp: boolean): ChapterName | undefined {
+  if (isMcp) return status === 401 ? 'challenge' : 'call';
+  if (method === 'GET') return url.pathname.includes('/.well-known/') ? 'discovery' : undefined;
+  return 'registration';
+}
+
+function lifetime(expiresAt: number | undefined): string {
+  return expiresAt === undefined ? '' : `, for ${Math.round((expiresAt - Date.now()) / 1_000)} s`;
 }

@@ -77,7 +77,8 @@ export function createScreen(output: ScreenOutput, env: NodeJS.ProcessEnv): Scre
     row({ who, method, what, status, time }) {
       const room = columns - 3 - WHO_WIDTH - METHOD_WIDTH - TAIL_WIDTH;
       const [first = '', ...rest] = wrap(what, room);
-      const tail = status === undefined && time === undefined ? '' : (status ?? '').padStart(4) + (time ?? '').padStart(11);
+      const tail =
+        status === undefined && time === undefined ? '' : (status ?? '').padStart(4) + (time ?? '').padStart(11);
       const painted = tail.replace(/^ *\S+/, (text) => paint(statusStyle(status), text));
       const head = paint(WHO_STYLES[who] ?? 'white', who.padEnd(WHO_WIDTH)) + method.padEnd(METHOD_WIDTH);
       line(`   ${head}${tail === '' ? first : first.padEnd(room) + painted}`);

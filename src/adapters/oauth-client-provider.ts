@@ -1,7 +1,7 @@
+import type * as oauth from 'oauth4webapi';
 import type { AuthSession } from '../authorization/session.js';
 import { readContext, type SessionContext } from '../authorization/session-context.js';
 import { withContext } from '../authorization/sign-in.js';
-import type * as oauth from 'oauth4webapi';
 import { McpOAuthError } from '../errors.js';
 import { clientAuthentication, validateCallback } from '../grants/index.js';
 import { coversScope, parseScope } from '../scope.js';
@@ -9,7 +9,12 @@ import type { TokenSet } from '../tokens/token-set.js';
 import { type ExchangeSlot, exchangeSlot, type WireTokens, withResolvers } from './token-exchange-slot.js';
 
 /** The client metadata as the SDKs' types want it. */
-type SdkClientMetadata = { redirect_uris: string[]; client_name?: string; scope?: string; [member: string]: unknown };
+export type SdkClientMetadata = {
+  redirect_uris: string[];
+  client_name?: string;
+  scope?: string;
+  [member: string]: unknown;
+};
 
 /** What is to be forgotten, in the SDKs' words. */
 export type InvalidationScope = 'all' | 'client' | 'tokens' | 'verifier' | 'discovery';
@@ -21,18 +26,27 @@ export type InvalidationScope = 'all' | 'client' | 'tokens' | 'verifier' | 'disc
 export interface McpOAuthClientProvider {
   readonly redirectUrl: undefined;
   readonly clientMetadata: SdkClientMetadata;
+  /** The client id, where there is one already. The SDK does not use it: requests are authenticated by `addClientAuthentication`. */
   clientInformation(): Promise<{ client_id: string } | undefined>;
   /** The valid tokens, refreshed where that is needed; never the refresh token. */
   tokens(): Promise<{ access_token: string; token_type: string; expires_in?: number; scope?: string } | undefined>;
+  /** Stores what the SDK got and releases the session's lock. */
   saveTokens(tokens: WireTokens): Promise<void>;
   /** Signs the person in, where that is needed, and gives the token request that the SDK posts. */
   prepareTokenRequest(scope?: string): Promise<URLSearchParams>;
+  /** Puts the client's credentials into the token request. Throws `issuer_mismatch` where it would go elsewhere. */
   addClientAuthentication(headers: Headers, parameters: URLSearchParams, url: string | URL): Promise<void>;
+  /** The authorization server refused: drops what the SDK names. */
   invalidateCredentials(scope: InvalidationScope): Promise<void>;
+  /** Takes over where the SDK found the resource metadata. */
   saveDiscoveryState(state: { authorizationServerUrl: string; resourceMetadataUrl?: string | undefined }): void;
+  /** The resource indicator that the application set; only there where it set one. */
   validateResourceURL?(serverUrl: string | URL, resource?: string): Promise<URL | undefined>;
+  /** Never called by the SDK for a provider without `redirectUrl`. */
   redirectToAuthorization(url: URL): void;
+  /** Never called by the SDK for a provider without `redirectUrl`. */
   saveCodeVerifier(codeVerifier: string): void;
+  /** Never called by the SDK for a provider without `redirectUrl`. */
   codeVerifier(): string;
 }
 
@@ -108,7 +122,10 @@ export function createOAuthClientProvider(session: AuthSession): McpOAuthClientP
     },
     ...(options.resource === undefined
       ? {}
-      : { validateResourceURL: async () => (options.resource === false ? undefined : new URL(options.resource as string)) }),
+      : {
+          validateResourceURL: async () =>
+            options.resource === false ? undefined : new URL(options.resource as string),
+        }),
     redirectToAuthorization: neverAsked,
     saveCodeVerifier: neverAsked,
     codeVerifier: neverAsked,
@@ -125,20 +142,23 @@ export function createOAuthClientProvider(session: AuthSession): McpOAuthClientP
   /** Holds the session's lock from here to `saveTokens()`. */
   async function prepareRefresh(): Promise<ExchangeSlot> {
     const ready = withResolvers<ExchangeSlot>();
-    stored = session.store
-      .lock(
-        session.tokensKey,
-        async (lease) => {
-          const current = await tokens.reload();
-          const context = readContext(current);
-          if (current?.refreshToken === undefined || context === undefined) throw signedInElsewhere();
-          const mine = openSlot(context, { grant_type: 'refresh_token', refresh_token: current.refreshToken }, context.resource);
-          ready.resolve(mine);
-          const wire = await mine.answer;
-          await tokens.setTokens({ ...current, ...fromWire(wire, options.clock.now()) }, { lease });
-        },
-        { timeoutMs: options.lockTimeoutMs },
-      );
+    stored = session.store.lock(
+      session.tokensKey,
+      async (lease) => {
+        const current = await tokens.reload();
+        const context = readContext(current);
+        if (current?.refreshToken === undefined || context === undefined) throw signedInElsewhere();
+        const mine = openSlot(
+          context,
+          { grant_type: 'refresh_token', refresh_token: current.refreshToken },
+          context.resource,
+        );
+        ready.resolve(mine);
+        const wire = await mine.answer;
+        await tokens.setTokens({ ...current, ...fromWire(wire, options.clock.now()) }, { lease });
+      },
+      { timeoutMs: options.lockTimeoutMs },
+    );
     stored.catch(ready.reject);
     return ready.promise;
   }
@@ -206,8 +226,16 @@ export function createOAuthClientProvider(session: AuthSession): McpOAuthClientP
       {
         parameters,
         tokenEndpoint:
-          authorizationServer.token_endpoint === undefined ? undefined : new URL(authorizationServer.token_endpoint).href,
-        authenticate: (headers, body) => authenticate(authorizationServer as oauth.AuthorizationServer, { client_id: client.client_id }, body, headers),
+          authorizationServer.token_endpoint === undefined
+            ? undefined
+            : new URL(authorizationServer.token_endpoint).href,
+        authenticate: (headers, body) =>
+          authenticate(
+            authorizationServer as oauth.AuthorizationServer,
+            { client_id: client.client_id },
+            body,
+            headers,
+          ),
       },
       options.clock,
       options.requestTimeoutMs,
@@ -218,7 +246,9 @@ export function createOAuthClientProvider(session: AuthSession): McpOAuthClientP
 class SignedInElsewhere extends McpOAuthError {}
 
 function signedInElsewhere(): McpOAuthError {
-  return new SignedInElsewhere('aborted', 'Another request signed in meanwhile. Send this one again.', { stage: 'token' });
+  return new SignedInElsewhere('aborted', 'Another request signed in meanwhile. Send this one again.', {
+    stage: 'token',
+  });
 }
 
 function fromWire(wire: WireTokens, now: number): TokenSet {
@@ -251,7 +281,11 @@ function withoutSlash(issuer: string): string {
 }
 
 function neverAsked(): never {
-  throw new McpOAuthError('invalid_options', 'This provider signs in inside prepareTokenRequest(); the SDK has no part in the redirect.', {
-    stage: 'authorization',
-  });
+  throw new McpOAuthError(
+    'invalid_options',
+    'This provider signs in inside prepareTokenRequest(); the SDK has no part in the redirect.',
+    {
+      stage: 'authorization',
+    },
+  );
 }

@@ -38,7 +38,9 @@ export function exchangeSlot(
   promise.catch(() => undefined);
   const cancel = clock.schedule(timeoutMs, () =>
     reject(
-      new McpOAuthError('timeout', `The SDK's token request was not answered within ${timeoutMs} ms. Try again.`, { stage: 'token' }),
+      new McpOAuthError('timeout', `The SDK's token request was not answered within ${timeoutMs} ms. Try again.`, {
+        stage: 'token',
+      }),
     ),
   );
   return {
@@ -50,7 +52,11 @@ export function exchangeSlot(
 }
 
 /** `Promise.withResolvers`, which Node 20 does not have. */
-export function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
+export function withResolvers<T>(): {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (error: unknown) => void;
+} {
   let resolve!: (value: T) => void;
   let reject!: (error: unknown) => void;
   const promise = new Promise<T>((onResolve, onReject) => {

@@ -78,10 +78,7 @@ export async function loopbackRedirect(
       const either = new AbortController();
       const both = AbortSignal.any([wait, either.signal]);
       try {
-        return await Promise.race([
-          listener.waitForCallback({ state, signal: both }),
-          pending.wait(state, both),
-        ]);
+        return await Promise.race([listener.waitForCallback({ state, signal: both }), pending.wait(state, both)]);
       } finally {
         either.abort(new McpOAuthError('aborted', 'The callback has arrived.', { stage: 'callback' }));
       }
@@ -90,7 +87,11 @@ export async function loopbackRedirect(
   };
 }
 
-async function bind(options: ResolvedOptions, remembered: string | undefined, signal: AbortSignal): Promise<LoopbackListener> {
+async function bind(
+  options: ResolvedOptions,
+  remembered: string | undefined,
+  signal: AbortSignal,
+): Promise<LoopbackListener> {
   const { host, path, port } = options.loopback ?? {};
   const start = (candidate: number) =>
     startLoopbackListener({

@@ -3,7 +3,7 @@ import { emitter, type OnEvent } from '../events.js';
 import { classifyRefreshFailure, refreshTokens } from '../grants/index.js';
 import { createHttp, type Http } from '../http/index.js';
 import type { ResolvedOptions } from '../options.js';
-import { type RegistrationStore, registrationStore } from '../registration/index.js';
+import { clientIdentity, type RegistrationStore, registrationStore } from '../registration/index.js';
 import { coversScope, unionScopes } from '../scope.js';
 import type { Lease, TokenStore } from '../stores/token-store.js';
 import { TokenManager } from '../tokens/token-manager.js';
@@ -13,7 +13,13 @@ import { discoveryCache } from './discovery-cache.js';
 import { PendingCallbacks } from './redirect-target.js';
 import { readContext, type SessionContext, writeContext } from './session-context.js';
 import { SharedTask, type Waiter } from './shared-task.js';
-import { type AuthorizedCallback, authorizeInBrowser, redeem, type SignInParts, type SignInRequest } from './sign-in.js';
+import {
+  type AuthorizedCallback,
+  authorizeInBrowser,
+  redeem,
+  type SignInParts,
+  type SignInRequest,
+} from './sign-in.js';
 import { transactionStore } from './transaction.js';
 
 /** Turns a callback into tokens, and keeps them by `keep` (with the lease, where it holds the session's lock). */
@@ -65,7 +71,7 @@ export class AuthSession {
       ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
       ...(options.network === undefined ? {} : { network: options.network }),
     });
-    this.registrations = registrationStore(store, applicationIdentity(options));
+    this.registrations = registrationStore(store, clientIdentity(options.clientMetadata));
     this.tokens = new TokenManager({
       store,
       key: this.tokensKey,
@@ -103,7 +109,8 @@ export class AuthSession {
   /** Whether the account signed out and has not asked to come back. */
   async isSignedOut(): Promise<boolean> {
     // Only "no" is remembered: a sign-out that another window wrote may be taken back there.
-    if (this.#signedOut === undefined && (await this.store.get(this.#signedOutKey)) === undefined) this.#signedOut = false;
+    if (this.#signedOut === undefined && (await this.store.get(this.#signedOutKey)) === undefined)
+      this.#signedOut = false;
     return this.#signedOut ?? true;
   }
 
@@ -137,7 +144,13 @@ export class AuthSession {
    * @param exchange - How the code becomes tokens, where this call starts the sign-in. Default: by this library's own token request.
    * @throws McpOAuthError with the codes of discovery, registration, authorization and token requests.
    */
-  async signIn(request: SignInRequest, waiter: Waiter = {}, holder?: AbortSignal, exchange?: Exchange): Promise<TokenSet> {
+  async signIn(
+    wanted: SignInRequest,
+    waiter: Waiter = {},
+    holder?: AbortSignal,
+    exchange?: Exchange,
+  ): Promise<TokenSet> {
+    let request = wanted;
     for (;;) {
       this.assertOpen();
       const current = this.#current;
@@ -189,9 +202,13 @@ export class AuthSession {
       );
     }
     if (transaction.session !== this.#key) {
-      throw new McpOAuthError('invalid_callback', 'This callback belongs to the sign-in of another account or server.', {
-        stage: 'callback',
-      });
+      throw new McpOAuthError(
+        'invalid_callback',
+        'This callback belongs to the sign-in of another account or server.',
+        {
+          stage: 'callback',
+        },
+      );
     }
     const waiting = this.#current?.task;
     if (this.parts.pending.deliver(state, { url, respond: async () => undefined }) && waiting !== undefined) {
@@ -199,7 +216,9 @@ export class AuthSession {
     }
     const taken = await this.parts.transactions.take(state);
     if (taken === undefined) {
-      throw new McpOAuthError('invalid_callback', 'This callback was used before. Start the sign-in again.', { stage: 'callback' });
+      throw new McpOAuthError('invalid_callback', 'This callback was used before. Start the sign-in again.', {
+        stage: 'callback',
+      });
     }
     return this.#keep(await redeem(this.parts, taken, url, this.closed));
   }
@@ -213,6 +232,7 @@ export class AuthSession {
     this.#closing.abort(reason);
     this.#current?.task.cancel(reason);
     this.tokens.close();
+    void this.http.close().catch(() => undefined);
   }
 
   /** Ends the sign-in that is under way, if any. */
@@ -240,7 +260,9 @@ export class AuthSession {
     exchange: Exchange | undefined,
   ): Promise<TokenSet> {
     if (request.reason === 'unauthorized' && !this.#signIns.take('')) return Promise.reject(tokenRejected());
-    const task: SharedTask<TokenSet> = new SharedTask('authorization', (signal) => this.#runSignIn(request, exchange ?? this.#exchange, task, signal));
+    const task: SharedTask<TokenSet> = new SharedTask('authorization', (signal) =>
+      this.#runSignIn(request, exchange ?? this.#exchange, task, signal),
+    );
     this.#current = { task, scope: request.scope };
     const result = task.join(waiter);
     if (holder !== undefined) task.hold(holder);
@@ -303,11 +325,15 @@ export class AuthSession {
       if (classifyRefreshFailure(error) === 'client' && context.registration === 'dynamic') {
         // The server forgot the registration: it goes, and with it the refresh token that was bound to it.
         await this.registrations.remove(context.issuer, context.client.client_id);
-        throw new McpOAuthError('token_request_failed', 'The authorization server no longer knows this client. Sign in again.', {
-          stage: 'token',
-          cause: error,
-          oauthError: 'invalid_grant',
-        });
+        throw new McpOAuthError(
+          'token_request_failed',
+          'The authorization server no longer knows this client. Sign in again.',
+          {
+            stage: 'token',
+            cause: error,
+            oauthError: 'invalid_grant',
+          },
+        );
       }
       throw error;
     }
@@ -349,18 +375,17 @@ function sessionKey(options: ResolvedOptions): string {
   return `${encodeURIComponent(origin + pathname + search)}/${encodeURIComponent(options.account ?? '')}`;
 }
 
-/** Two applications that share a store do not share a registration: its name is what the user consents to. */
-function applicationIdentity(options: ResolvedOptions): string {
-  return options.clientMetadata.software_id ?? options.clientMetadata.client_name ?? '';
-}
-
 function parseCallback(callbackUrl: string | URL): URL {
   try {
     return new URL(callbackUrl);
   } catch {
-    throw new McpOAuthError('invalid_callback', 'finishAuthorization() takes the whole URL that the browser was sent back to.', {
-      stage: 'callback',
-    });
+    throw new McpOAuthError(
+      'invalid_callback',
+      'finishAuthorization() takes the whole URL that the browser was sent back to.',
+      {
+        stage: 'callback',
+      },
+    );
   }
 }
 

@@ -11,9 +11,22 @@ import { type RegistrationStore, type ResolvedClient, resolveClient } from '../r
 import { selectScope, unionScopes, withOfflineAccess } from '../scope.js';
 import type { TokenStore } from '../stores/token-store.js';
 import type { TokenSet } from '../tokens/token-set.js';
+import type { ClientInformation } from '../types.js';
 import type { DiscoveryCache } from './discovery-cache.js';
-import { type Arrival, externalRedirect, loopbackRedirect, type PendingCallbacks, type RedirectTarget } from './redirect-target.js';
-import { accountFromClaims, keptMetadata, type SessionAccount, type SessionContext, writeContext } from './session-context.js';
+import {
+  type Arrival,
+  externalRedirect,
+  loopbackRedirect,
+  type PendingCallbacks,
+  type RedirectTarget,
+} from './redirect-target.js';
+import {
+  accountFromClaims,
+  keptMetadata,
+  type SessionAccount,
+  type SessionContext,
+  writeContext,
+} from './session-context.js';
 import type { Transaction, TransactionStore } from './transaction.js';
 
 /** Why and for what a person is asked to sign in. */
@@ -50,7 +63,10 @@ export interface AuthorizedCallback {
 
 /** What the attempts of one sign-in tell each other. */
 interface Attempt {
+  /** Whether `offline_access` is added where it is offered. */
   offlineAccess: boolean;
+  /** Whether a registration that the server had forgotten was replaced. */
+  reregistered: boolean;
   client?: ResolvedClient;
 }
 
@@ -66,30 +82,40 @@ export async function authorizeInBrowser<T>(
   signal: AbortSignal,
   use: (callback: AuthorizedCallback) => Promise<T>,
 ): Promise<T> {
-  const attempt: Attempt = { offlineAccess: true };
-  let reregistered = false;
+  const attempt: Attempt = { offlineAccess: true, reregistered: false };
   for (;;) {
     try {
       return await attemptAuthorization(parts, request, attempt, signal, use);
     } catch (error) {
       if (signal.aborted) throw await explainEnd(parts, attempt.client, signal);
-      if (attempt.offlineAccess && isOAuthError(error, 'invalid_scope')) {
-        attempt.offlineAccess = false;
-      } else if (!reregistered && (await forgetDeadRegistration(parts, attempt.client, error))) {
-        reregistered = true;
-      } else {
-        if (!isUserDecision(error)) parts.discovery.drop();
-        throw error;
-      }
+      if (await canTryAgain(parts, attempt, error)) continue;
+      if (!isUserDecision(error)) parts.discovery.drop();
+      throw error;
     }
   }
+}
+
+/** Whether another attempt, made in another way, may succeed; each way is tried once. */
+async function canTryAgain(parts: SignInParts, attempt: Attempt, error: unknown): Promise<boolean> {
+  if (attempt.offlineAccess && isOAuthError(error, 'invalid_scope')) {
+    attempt.offlineAccess = false;
+    return true;
+  }
+  if (attempt.reregistered || !(await forgetDeadRegistration(parts, attempt.client, error))) return false;
+  attempt.reregistered = true;
+  return true;
 }
 
 /**
  * Exchanges the code of a callback for tokens, bound to the transaction.
  * Throws what `validateCallback` and `exchangeCode` throw.
  */
-export async function redeem(parts: SignInParts, transaction: Transaction, url: URL, signal: AbortSignal): Promise<TokenSet> {
+export async function redeem(
+  parts: SignInParts,
+  transaction: Transaction,
+  url: URL,
+  signal: AbortSignal,
+): Promise<TokenSet> {
   const { authorizationServer, client, redirectUri, codeVerifier, resource, scope, state } = transaction;
   const callbackParameters = validateCallback({ authorizationServer, clientId: client.client_id, url, state });
   const { tokenParameters, clock } = parts.options;
@@ -106,8 +132,20 @@ export async function redeem(parts: SignInParts, transaction: Transaction, url: 
     },
     { http: parts.http, signal, clock },
   );
+  if (result.client !== undefined) await rememberClient(parts, transaction, result.client);
   const account = accountFromClaims(result.idTokenClaims);
   return withContext(result.tokens, transaction, result.client ?? client, account);
+}
+
+/** A server took the client's credentials in another form only; the next sign-in begins with that one. */
+async function rememberClient(
+  parts: SignInParts,
+  { issuer, registration, redirectUri }: Transaction,
+  client: ClientInformation,
+): Promise<void> {
+  if (registration !== 'dynamic') return;
+  const stored = await parts.registrations.load(issuer, redirectUri);
+  if (stored?.client.client_id === client.client_id) await parts.registrations.save(issuer, { ...stored, client });
 }
 
 /** Tokens with everything that the next start needs beside them. */
@@ -172,7 +210,12 @@ function openTarget(parts: SignInParts, issuer: string, signal: AbortSignal): Pr
   return registrations.load(issuer).then((stored) => loopbackRedirect(options, stored?.redirectUri, pending, signal));
 }
 
-function findClient(parts: SignInParts, discovery: Discovery, redirectUri: string, signal: AbortSignal): Promise<ResolvedClient> {
+function findClient(
+  parts: SignInParts,
+  discovery: Discovery,
+  redirectUri: string,
+  signal: AbortSignal,
+): Promise<ResolvedClient> {
   const { options, http, store, emit } = parts;
   const { clientInformation, clientMetadataUrl, initialAccessToken } = options;
   return resolveClient({
@@ -281,7 +324,9 @@ async function finish<T>(
 ): Promise<T> {
   try {
     if ((await parts.transactions.take(transaction.state)) === undefined) {
-      throw new McpOAuthError('invalid_callback', 'This callback was used before. Start the sign-in again.', { stage: 'callback' });
+      throw new McpOAuthError('invalid_callback', 'This callback was used before. Start the sign-in again.', {
+        stage: 'callback',
+      });
     }
     const result = await use({ transaction, arrival });
     await arrival.respond({ ok: true });
@@ -307,11 +352,17 @@ function isOAuthError(error: unknown, oauthError: string): boolean {
 
 /** Errors that say nothing against what was discovered. */
 function isUserDecision(error: unknown): boolean {
-  return isMcpOAuthError(error) && (error.retryable || ['access_denied', 'authorization_required'].includes(error.code));
+  return (
+    isMcpOAuthError(error) && (error.retryable || ['access_denied', 'authorization_required'].includes(error.code))
+  );
 }
 
 /** A registration that the server no longer knows is dropped, so that the next attempt registers anew. */
-async function forgetDeadRegistration(parts: SignInParts, client: ResolvedClient | undefined, error: unknown): Promise<boolean> {
+async function forgetDeadRegistration(
+  parts: SignInParts,
+  client: ResolvedClient | undefined,
+  error: unknown,
+): Promise<boolean> {
   if (client === undefined || client.kind !== 'dynamic' || !client.reused) return false;
   if (!isOAuthError(error, 'invalid_client') && !isOAuthError(error, 'unauthorized_client')) return false;
   await parts.registrations.remove(client.issuer, client.client.client_id);
@@ -319,7 +370,11 @@ async function forgetDeadRegistration(parts: SignInParts, client: ResolvedClient
 }
 
 /** Why the sign-in was ended from outside, with what to try next where it ran out of time. */
-async function explainEnd(parts: SignInParts, client: ResolvedClient | undefined, signal: AbortSignal): Promise<McpOAuthError> {
+async function explainEnd(
+  parts: SignInParts,
+  client: ResolvedClient | undefined,
+  signal: AbortSignal,
+): Promise<McpOAuthError> {
   const error = abortError(signal, 'authorization');
   if (error.code !== 'sign_in_timeout' || client === undefined) return error;
   if (client.kind === 'dynamic' && client.reused) {

@@ -79,7 +79,9 @@ export class StepUp {
     if (!this.#limiter.take(`${operation.method ?? ''} ${operation.tool ?? ''}`)) {
       throw stillInsufficient(operation.challenge);
     }
-    const task: SharedTask<TokenSet> = new SharedTask('step-up', (signal) => this.#run(operation, required, tokens, task, signal));
+    const task: SharedTask<TokenSet> = new SharedTask('step-up', (signal) =>
+      this.#run(operation, required, tokens, task, signal),
+    );
     this.#current = { task, required };
     const result = task.join(waiter);
     if (holder !== undefined) task.hold(holder);

@@ -31,7 +31,7 @@ const CLIENT_ERRORS: ReadonlySet<string | undefined> = new Set(['invalid_client'
  * @returns The new tokens; with the old refresh token where the server returned none.
  * @throws {@link McpOAuthError} `token_request_failed` with the server's error; `invalid_client`; `server_unavailable`,
  * `network_error` or `timeout`, after which nothing is lost and the same call may succeed later; `invalid_response`.
- * {@link classifyRefreshFailure} tells what each means for the refresh token.
+ * `classifyRefreshFailure` tells what each means for the refresh token.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-6 | RFC 6749 section 6},
  * {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2.2 | RFC 8707 section 2.2}
  */

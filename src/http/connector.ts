@@ -53,9 +53,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       try {
         const host = target.hostname.replace(/^\[|\]$/g, '');
         const url = new URL(`${target.protocol}//${isIP(host) === 6 ? `[${host}]` : host}:${target.port}`);
-        // Sockets skip the lookup for a literal.
-        if (isIP(host) !== 0) admit(url, [host]);
-        // The declared options are those of a whole socket; a connector completes them.
+        // A literal is not looked up: it was judged with the URL. The declared options are those of a whole socket; a connector completes them.
         const partial = { timeout: connectTimeoutMs, lookup: judgedLookup(url) };
         buildConnector(partial as buildConnector.BuildOptions)(target, callback);
       } catch (error) {

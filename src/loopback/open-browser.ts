@@ -2,7 +2,10 @@ import type { ChildProcess } from 'node:child_process';
 import { env, platform } from 'node:process';
 import { type Clock, systemClock } from '../clock.js';
 
-/** Starts the program that opens `url`; resolves once it runs. */
+/**
+ * Starts the program that opens `url`; resolves once it runs.
+ * @internal
+ */
 type Opener = (url: string) => Promise<ChildProcess>;
 
 /** How long a program is watched for failing at once, in milliseconds. */
@@ -35,15 +38,25 @@ const openByPackage: Opener = async (url) => {
 /** The handler of Windows for URLs, started without a shell. From WSL it is found on the PATH and shows the same browser. */
 const openOnWindows: Opener = async (url) => {
   const { spawn } = await import('node:child_process');
-  return spawn('rundll32.exe', ['url.dll,FileProtocolHandler', url], { stdio: 'ignore', shell: false, windowsHide: true });
+  return spawn('rundll32.exe', ['url.dll,FileProtocolHandler', url], {
+    stdio: 'ignore',
+    shell: false,
+    windowsHide: true,
+  });
 };
 
-/** Whether the browser is one of Windows. */
+/**
+ * Whether the browser is one of Windows.
+ * @internal
+ */
 export function usesWindowsBrowser(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): boolean {
   return system === 'win32' || (system === 'linux' && (environment['WSL_INTEROP'] ?? '') !== '');
 }
 
-/** {@link openInBrowser} with its parts given. */
+/**
+ * {@link openInBrowser} with its parts given.
+ * @internal
+ */
 export async function launch(url: string, open: Opener, clock: Clock): Promise<boolean> {
   if (!URL.canParse(url)) return false;
   const { protocol, href } = new URL(url);
@@ -75,6 +88,7 @@ export async function launch(url: string, open: Opener, clock: Clock): Promise<b
 /**
  * Whether a browser could be seen at all. On Linux without a display the opener falls back to text browsers, which run
  * without a terminal here: they fetch the page, show it to nobody and report success.
+ * @internal
  */
 export function hasPlaceForBrowser(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): boolean {
   if (system === 'win32' || system === 'darwin' || system === 'android') return true;

@@ -25,12 +25,17 @@ export function openDefaultStore(application: string, clock: Clock): DefaultStor
   };
 }
 
-/** Where programs keep a user's data. @see {@link https://specifications.freedesktop.org/basedir-spec/latest/ | XDG Base Directory Specification} */
+/**
+ * Where programs keep a user's data.
+ *
+ * @see {@link https://specifications.freedesktop.org/basedir-spec/latest/ | XDG Base Directory Specification}
+ * @internal
+ */
 export function dataDirectory(platform: NodeJS.Platform, env: NodeJS.ProcessEnv): string {
   if (platform === 'win32') return env['LOCALAPPDATA'] ?? join(homedir(), 'AppData', 'Local');
   if (platform === 'darwin') return join(homedir(), 'Library', 'Application Support');
   const xdg = env['XDG_DATA_HOME'];
-  return xdg !== undefined && xdg.startsWith('/') ? xdg : join(homedir(), '.local', 'share');
+  return xdg?.startsWith('/') ? xdg : join(homedir(), '.local', 'share');
 }
 
 function folderName(application: string): string {

@@ -162,6 +162,17 @@ describe('the address rule by what names resolve to', () => {
     expect(allowed(judge, 'https://10.0.0.2/token')).toBe(false);
   });
 
+  it('keeps the host that the user named reachable, at all its addresses', () => {
+    const judge = rule('https://mcp.internal/mcp');
+    judge.learnAnchor(['10.0.0.1', '2606:4700::1']);
+    expect(allowed(judge, 'https://mcp.internal/token')).toBe(true);
+    expect(admit(judge, 'https://mcp.internal/token', '10.0.0.1', '2606:4700::1')).toEqual([
+      '10.0.0.1',
+      '2606:4700::1',
+    ]);
+    expect(allowed(judge, 'https://auth.internal/token')).toBe(false);
+  });
+
   it('lets nobody open plain http on loopback by having a name of theirs resolve there', () => {
     const judge = rule('https://evil.example/mcp');
     judge.learnAnchor(['127.0.0.1']);

@@ -133,6 +133,15 @@ describe('F40: names are judged by what they resolve to', () => {
     expect(hits).toEqual([`GET app.localhost:${server.port}/x`]);
   });
 
+  it('connects to no other address of a name where the allowed one does not answer', async () => {
+    // On this machine 0.0.0.0 would reach the server, 127.0.0.2 does not.
+    dns.names.set('app.localhost', ['0.0.0.0', '127.0.0.2']);
+    const http = createHttp({ anchor: server.url, timeoutMs: 2000 });
+    const error = await failure(http.request('metadata', `http://app.localhost:${server.port}/x`));
+    expect(['network_error', 'timeout']).toContain(error.code);
+    expect(hits).toEqual([]);
+  });
+
   it('an intranet server may name its neighbours: the name of the anchor is resolved too', async () => {
     dns.names.set('mcp.corp.example', ['127.0.0.1']);
     dns.names.set('auth.corp.example', ['127.0.0.1']);

@@ -138,6 +138,16 @@ describe('FileTokenStore where the system fails', () => {
     expect((await readdir(directory)).filter((file) => file.endsWith('.tmp'))).toEqual([]);
   });
 
+  it('uses the key of another process that created one at the same moment', async () => {
+    before.set('link', async () => {
+      before.clear();
+      await new FileTokenStore({ directory }).set('rival', 'r');
+    });
+    await store.set('a', 'v');
+    const reader = new FileTokenStore({ directory });
+    expect([await reader.get('a'), await reader.get('rival')]).toEqual(['v', 'r']);
+  });
+
   it('creates the key file once where there are no hard links', async () => {
     before.set('link', fails('EPERM'));
     await store.set('a', 'v');

@@ -3,7 +3,6 @@ import { McpOAuthError } from '../../src/errors.js';
 import { gate, HOUR, KEY, scene, settle } from './support.js';
 
 const diskFull = () => new McpOAuthError('store_failed', 'disk full', { stage: 'store' });
-const damaged = () => new McpOAuthError('store_unreadable', 'set aside', { stage: 'store' });
 
 describe('TokenManager: setTokens, clear and a refresh that is under way', () => {
   it('a sign-in during a refresh wins, and the waiting calls get its token', async () => {

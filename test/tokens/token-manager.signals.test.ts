@@ -1,10 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { McpOAuthError } from '../../src/errors.js';
 import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
 import { gate, HOUR, scene, settle, times, unavailable } from './support.js';
-
-const diskFull = () => new McpOAuthError('store_failed', 'disk full', { stage: 'store' });
-const damaged = () => new McpOAuthError('store_unreadable', 'set aside', { stage: 'store' });
 
 describe('TokenManager: signals and close', () => {
   it("a caller's signal ends its own wait at once, and not the refresh of the others", async () => {

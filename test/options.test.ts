@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { resolveOptions } from '../src/options.js';
+
+const serverUrl = 'https://mcp.example.com/mcp';
+
+describe('the options', () => {
+  it.each([
+    ['no URL', { serverUrl: 'mcp.example.com' }, /absolute URL/],
+    ['another scheme', { serverUrl: 'ftp://mcp.example.com' }, /https URL/],
+    ['plain http beyond loopback', { serverUrl: 'http://mcp.example.com/mcp' }, /allowInsecureHttp/],
+    ['credentials in the URL', { serverUrl: 'https://user:secret@mcp.example.com' }, /credentials/],
+    ['a time limit of nothing', { serverUrl, timeouts: { signIn: 0 } }, /timeouts\.signIn/],
+    ['a relative redirect', { serverUrl, redirectUrl: '/callback' }, /redirectUrl/],
+    ['a relative metadata URL', { serverUrl, resourceMetadataUrl: 'prm.json' }, /resourceMetadataUrl/],
+    ['a resource that is no URI', { serverUrl, resource: 'api' }, /resource/],
+  ])('are refused with %s, saying what to write instead', (_, options, message) => {
+    expect(() => resolveOptions(options)).toThrowError(
+      expect.objectContaining({ code: 'invalid_options', stage: 'configuration', message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('never repeat the credentials of a refused URL', () => {
+    expect(() => resolveOptions({ serverUrl: 'https://user:hunter2@mcp.example.com' })).toThrowError(/^(?!.*hunter2)/s);
+  });
+
+  it.each(['http://127.0.0.1:3000/mcp', 'http://localhost/mcp', 'http://[::1]:3000/mcp'])(
+    'take plain http on loopback: %s',
+    (url) => {
+      expect(resolveOptions({ serverUrl: url }).server.href).toBe(url);
+    },
+  );
+
+  it('take plain http for a host that is listed', () => {
+    const network = { allowInsecureHttp: ['mcp.lan'] };
+    expect(resolveOptions({ serverUrl: 'http://mcp.lan/mcp', network }).server.protocol).toBe('http:');
+  });
+});
