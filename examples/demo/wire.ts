@@ -10,7 +10,7 @@ export interface Exchange {
   readonly actor: Actor;
   readonly method: string;
   readonly url: URL;
-  /** The beginning of the body, where this Node's channels tell it. */
+  /** The beginning of the body, where it is known. */
   readonly body: string;
   readonly startedAt: number;
   readonly ms: number;
@@ -30,6 +30,8 @@ export interface WireListener {
 export interface Wire {
   /** Everything that `fn` sends, whatever it starts, is this actor's. */
   run<T>(actor: Actor, fn: () => T): T;
+  /** The global `fetch`, whose string bodies are known here too: of Node's own fetch the channels do not tell them. */
+  readonly fetch: typeof globalThis.fetch;
   stop(): void;
 }
 
@@ -48,7 +50,7 @@ const MOST_BODY = 16_384;
  * library works exactly as it does without a spectator: with its own connections and every check of an address.
  */
 export function watchWire(listener: WireListener): Wire {
-  const actors = new AsyncLocalStorage<Actor>();
+  const senders = new AsyncLocalStorage<{ readonly actor: Actor; readonly body: string }>();
   const open = new WeakMap<UndiciRequest, { readonly actor: Actor; readonly startedAt: number; body: string }>();
 
   const finish = (request: UndiciRequest, status?: number, headers: readonly unknown[] = []) => {
@@ -64,7 +66,8 @@ export function watchWire(listener: WireListener): Wire {
 
   const channels: Readonly<Record<string, (message: never) => void>> = {
     'undici:request:create': ({ request }: { request: UndiciRequest }) => {
-      open.set(request, { actor: actors.getStore() ?? 'client', startedAt: performance.now(), body: '' });
+      const { actor = 'client', body = '' } = senders.getStore() ?? {};
+      open.set(request, { actor, body, bodySeen: '', startedAt: performance.now() });
     },
     'undici:request:bodyChunkSent': ({ request, chunk }: { request: UndiciRequest; chunk: string | Uint8Array }) => {
       const started = open.get(request);
