@@ -34,12 +34,12 @@ export const CHAPTERS = {
   stepUp: {
     title: 'Step-up',
     reference: 'MCP authorization: step-up flow, RFC 6750 §3.1',
-    sentence: 'A tool needs more scope: the application consents, then the person, and the same call is sent again.',
+    sentence: 'A tool needs more scope: the application agrees, then the person; the same call is sent again.',
   },
   revoked: {
     title: 'A token ends early',
     reference: 'RFC 6750 §3.1, RFC 6749 §6',
-    sentence: 'The server takes the access token back, which no clock announces, and 10 calls run into it at once.',
+    sentence: 'The server takes the access token back, which no clock foretells; 10 calls meet that at once.',
   },
   expiry: {
     title: 'A token expires',

@@ -46,6 +46,8 @@ export interface OpenOptions {
 
 /** Longer than the 60 s of the SDK: a person may think about a step-up. */
 const PATIENCE_MS = 300_000;
+/** Nobody else will come where the played person is stuck. */
+const PLAYED_SIGN_IN_MS = 20_000;
 
 /** An application's whole code for a protected MCP server; all the rest of this function is there to show it. */
 export async function openClient(stage: Stage, serverUrl: URL, options: OpenOptions = {}): Promise<DemoClient> {
@@ -67,11 +69,15 @@ export async function openClient(stage: Stage, serverUrl: URL, options: OpenOpti
       narrator.onEvent(event);
       options.onEvent?.(event);
     },
-    ...(stage.browser ? {} : { openBrowser: personFor(stage) }),
+    // The global fetch, with labels for the trace; the library's own requests go their own way.
+    transport: { fetch: stage.wire.fetch },
+    ...(stage.browser ? {} : { openBrowser: personFor(stage), timeouts: { signIn: PLAYED_SIGN_IN_MS } }),
   });
   stage.atEnd(() => transport.close());
   const client = new Client({ name: 'demo-ide', version: '1.0.0' });
   await client.connect(transport, { signal, timeout: PATIENCE_MS });
+  // Its event stream opens beside what comes next.
+  await stage.wire.quiet();
   return {
     provider: getAuthProvider(transport) as AuthProvider,
     async tools() {

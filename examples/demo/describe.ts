@@ -14,8 +14,8 @@ const SHOWN: ReadonlySet<string> = new Set([
   'error',
   'token_type_hint',
 ]);
-/** Members of a challenge that say what to do next. */
-const TELLING = ['error', 'scope', 'resource_metadata'];
+/** Those that say what a token or revocation request is for. */
+const NAMING: ReadonlySet<string> = new Set(['grant_type', 'token_type_hint']);
 const MASK = '••••';
 
 /** `name=value` of every parameter, with the value masked where it is, or could be, a secret. */
@@ -31,11 +31,13 @@ export function describePath(url: URL): string {
   return url.pathname + (query === '' ? '' : `?${query.replaceAll(' ', '&')}`);
 }
 
-/** What a request is about, in a few words: the JSON-RPC method, the client that registers. */
+/** What a request is about, in a few words: the JSON-RPC method, the grant, the client that registers. */
 export function describeRequest(exchange: Exchange): string {
   if (exchange.method === 'GET') {
     return exchange.requestHeader('accept')?.startsWith('text/event-stream') === true ? 'event stream' : '';
   }
+  const form = formOf(exchange);
+  if (form !== undefined) return describeParameters(only(form, (name) => NAMING.has(name)));
   const body = jsonOf(exchange);
   const { method, params, client_name: name } = body ?? {};
   if (typeof method === 'string') return printable([method, toolOf(params)].filter(Boolean).join(' '), 60);
@@ -48,16 +50,19 @@ export function describeAuthorization(exchange: Exchange): string {
   return scheme === undefined ? 'no token' : `${printable(scheme, 20)} ${MASK}`;
 }
 
-/** The body of a token or revocation request, parameter by parameter; `undefined` for any other request. */
+/** The other parameters of a token or revocation request; `undefined` for any other request. */
 export function describeForm(exchange: Exchange): string | undefined {
   const form = formOf(exchange);
-  return form === undefined ? undefined : describeParameters(form);
+  return form === undefined ? undefined : describeParameters(only(form, (name) => !NAMING.has(name)));
 }
 
-/** What the server's `WWW-Authenticate` asks for; `undefined` where it sent none. */
+/** What the server's `WWW-Authenticate` asks for; `undefined` where it sent none. The place of the metadata counts once. */
 export function describeChallenge(exchange: Exchange): string | undefined {
   const [challenge] = parseChallenges(exchange.responseHeader('www-authenticate'));
-  return challenge === undefined ? undefined : `WWW-Authenticate: ${parametersOf(challenge)}`;
+  if (challenge === undefined) return undefined;
+  const isFirst = exchange.requestHeader('authorization') === undefined;
+  const telling = isFirst ? ['error', 'scope', 'resource_metadata'] : ['error', 'scope'];
+  return `WWW-Authenticate: ${parametersOf(challenge, telling)}`;
 }
 
 /** One line of text from elsewhere, without control characters, at most `most` characters long. */
@@ -66,8 +71,8 @@ export function printable(text: string, most = 200): string {
   return clean.length <= most ? clean : `${clean.slice(0, most - 1)}…`;
 }
 
-function parametersOf({ scheme, parameters }: Challenge): string {
-  const told = TELLING.filter((name) => parameters[name] !== undefined);
+function parametersOf({ scheme, parameters }: Challenge, telling: readonly string[]): string {
+  const told = telling.filter((name) => parameters[name] !== undefined);
   const name = scheme === 'bearer' ? 'Bearer' : printable(scheme, 20);
   return [name, told.map((one) => `${one}="${printable(parameters[one] ?? '')}"`).join(', ')].join(' ');
 }
@@ -90,4 +95,8 @@ function jsonOf(exchange: Exchange): { method?: unknown; params?: unknown; clien
 function toolOf(params: unknown): string {
   const name = typeof params === 'object' && params !== null && 'name' in params ? params.name : undefined;
   return typeof name === 'string' ? name : '';
+}
+
+function only(parameters: URLSearchParams, keep: (name: string) => boolean): URLSearchParams {
+  return new URLSearchParams([...parameters].filter(([name]) => keep(name)));
 }

@@ -116,12 +116,13 @@ async function signOut(stage: Stage, client: DemoClient, world: LocalWorld): Pro
   narrator.chapter('signOut');
   const token = await client.provider.tokens.getAccessToken();
   const { revoked } = await client.provider.signOut();
-  screen.good(
-    revoked ? 'Signed out, and the server revoked the tokens' : 'Signed out here; the server revoked nothing',
-  );
+  if (!revoked) throw new Surprise('The server did not revoke the session.');
+  screen.detail('400: a JWT is not revoked by itself, it ends with its grant (RFC 7009 §2.2.1)');
+  screen.good('Signed out, and the server revoked the session');
   const error = await client.call('echo', { text: 'anyone?' }).catch((reason: unknown) => reason);
   if (!isMcpOAuthError(error)) throw new Surprise('A call after the sign-out did not fail as it should.');
-  screen.good(`A call now fails at once with ${error.code}: “${error.message}”`);
+  screen.good(`A call fails at once: ${error.code}, “${error.message}”`);
+  // By the global fetch and with the token that the application had: what a thief would do.
   const { status } = await stage.wire.run('hand', () =>
     fetch(world.serverUrl, {
       method: 'POST',

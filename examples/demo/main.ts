@@ -93,7 +93,7 @@ function introduce(screen: Screen, serverUrl: URL, issuer: string | undefined, b
   const place = `${serverUrl.origin}${serverUrl.pathname}`;
   screen.line(`${paint('bold', 'mcp-oauth-client')}  The application’s code for all of this:`);
   screen.blank();
-  screen.line(paint('cyan', `   await client.connect(withOAuth(StreamableHTTPClientTransport, '${place}', options));`));
+  screen.line(paint('cyan', '   await client.connect(withOAuth(StreamableHTTPClientTransport, url, options));'));
   screen.blank();
   screen.row({ who: 'mcp', method: '', what: `${place}  the protected MCP server` });
   if (issuer !== undefined)
@@ -106,7 +106,7 @@ function introduce(screen: Screen, serverUrl: URL, issuer: string | undefined, b
   screen.row({
     who: '••••',
     method: '',
-    what: 'a secret. The requests are those on the wire, watched by node:diagnostics_channel',
+    what: 'a secret, masked; all the rest is the wire as Node sees it',
   });
 }
 
@@ -115,7 +115,7 @@ function conclude(screen: Screen, { tally }: Narrator, ms: number): void {
   screen.blank();
   screen.line(
     screen.paint('bold', `Done in ${formatMs(ms)}: `) +
-      `${requests} requests, ${authorization} of them for authorization; ${prompts} prompts, ${refreshes} refreshes. Nothing is left behind.`,
+      `${requests} requests, ${authorization} for authorization; ${prompts} prompts, ${refreshes} refreshes; nothing left behind.`,
   );
 }
 

@@ -1,6 +1,6 @@
 import type { AuthEvent } from '../../src/index.js';
 import { CHAPTERS, type ChapterName } from './chapters.js';
-import { describeParameters } from './describe.js';
+import { describeParameters, describePath } from './describe.js';
 import type { Screen } from './screen.js';
 import { formatMs, isEndpoint, merge, type Told, tell } from './tell.js';
 import type { Exchange } from './wire.js';
@@ -92,10 +92,9 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
     const { since, pages } = prompt;
     const what = browser
       ? 'signs in and consents in the browser'
-      : `signs in and consents, played by ${pages} HTTP requests`;
+      : `signs in and consents, played by plain HTTP (${pages} requests)`;
     screen.row({ who: 'person', method: '', what, time: formatMs(performance.now() - since) });
-    screen.row({ who: 'app', method: 'GET', what: `${url.pathname} on loopback` });
-    screen.detail(describeParameters(url.searchParams));
+    screen.row({ who: 'app', method: 'GET', what: describePath(url) });
     prompt = undefined;
   }
 
@@ -103,7 +102,7 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
     switch (event.type) {
       case 'discovered':
         if (event.legacy) screen.good('No resource metadata: found by the forms of 2025-03-26');
-        else screen.good(`Issuer ${event.issuer}: compared as it is written`);
+        else screen.good(`Issuer ${event.issuer}, character for character the same in both`);
         break;
       case 'registered':
         if (!event.reused) screen.good(`Client ${event.clientId.slice(0, 8)}… (${event.kind}), kept under its issuer`);
@@ -119,6 +118,9 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
         if (browser) screen.line(`   If no browser appears, open this:\n${event.url}`);
         break;
       }
+      case 'browser_failed':
+        screen.bad('No browser could be started here');
+        break;
       case 'signed_in':
         screen.good(`Signed in: ${event.scope.join(' ') || 'no scopes named'}${lifetime(event.expiresAt)}`);
         break;

@@ -91,7 +91,7 @@ export function createScreen(output: ScreenOutput, env: NodeJS.ProcessEnv): Scre
 }
 
 /** Breaks at spaces; a word longer than a line is cut. */
-export function wrap(text: string, width: number): string[] {
+function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let current = '';
   for (const word of text.split(' ')) {

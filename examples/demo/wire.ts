@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import diagnostics from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Who sends a request: the library with its transport, the played person, a server of the demo, or the demo by hand. */
 export type Actor = 'client' | 'person' | 'server' | 'hand';
@@ -32,6 +33,8 @@ export interface Wire {
   run<T>(actor: Actor, fn: () => T): T;
   /** The global `fetch`, whose string bodies are known here too: of Node's own fetch the channels do not tell them. */
   readonly fetch: typeof globalThis.fetch;
+  /** Resolves when no answer of the client's requests is outstanding, or after half a second. */
+  quiet(): Promise<void>;
   stop(): void;
 }
 
@@ -43,53 +46,83 @@ interface UndiciRequest {
   readonly headers: readonly unknown[] | string;
 }
 
+interface Messages {
+  'undici:request:create': { readonly request: UndiciRequest };
+  'undici:request:bodyChunkSent': { readonly request: UndiciRequest; readonly chunk: string | Uint8Array };
+  'undici:request:headers': {
+    readonly request: UndiciRequest;
+    readonly response: { readonly statusCode: number; readonly headers: readonly unknown[] };
+  };
+  'undici:request:error': { readonly request: UndiciRequest };
+  'http.server.request.start': { readonly request: IncomingMessage };
+}
+
 const MOST_BODY = 16_384;
+const QUIET_MS = 500;
 
 /**
- * Watches the real requests of this process through Node's diagnostics channels. Nothing is wrapped or replaced, so the
- * library works exactly as it does without a spectator: with its own connections and every check of an address.
+ * Watches the real requests of this process through Node's diagnostics channels. The library works exactly as it does
+ * without a spectator: with its own connections and every check of an address.
  */
 export function watchWire(listener: WireListener): Wire {
-  const senders = new AsyncLocalStorage<{ readonly actor: Actor; readonly body: string }>();
-  const open = new WeakMap<UndiciRequest, { readonly actor: Actor; readonly startedAt: number; body: string }>();
+  const senders = new AsyncLocalStorage<{ readonly actor: Actor; readonly body?: string }>();
+  const open = new WeakMap<
+    UndiciRequest,
+    { readonly actor: Actor; readonly startedAt: number; readonly known: boolean; body: string }
+  >();
+  const stops: (() => void)[] = [];
+  let outstanding = 0;
 
-  const finish = (request: UndiciRequest, status?: number, headers: readonly unknown[] = []) => {
+  function on<Name extends keyof Messages>(name: Name, listen: (message: Messages[Name]) => void): void {
+    const onMessage = (message: unknown) => listen(message as Messages[Name]);
+    diagnostics.subscribe(name, onMessage);
+    stops.push(() => diagnostics.unsubscribe(name, onMessage));
+  }
+
+  function finish(request: UndiciRequest, status?: number, headers: readonly unknown[] = []): void {
     const started = open.get(request);
     if (started === undefined) return;
     open.delete(request);
-    const ms = performance.now() - started.startedAt;
-    const requestHeader = headerReader(request.headers);
-    const responseHeader = headerReader(headers);
-    const url = new URL(request.path, request.origin);
-    listener.onExchange({ ...started, method: request.method, url, ms, status, requestHeader, responseHeader });
-  };
+    if (started.actor === 'client') outstanding -= 1;
+    listener.onExchange({
+      ...started,
+      method: request.method,
+      url: new URL(request.path, request.origin),
+      ms: performance.now() - started.startedAt,
+      status,
+      requestHeader: headerReader(request.headers),
+      responseHeader: headerReader(headers),
+    });
+  }
 
-  const channels: Readonly<Record<string, (message: never) => void>> = {
-    'undici:request:create': ({ request }: { request: UndiciRequest }) => {
-      const { actor = 'client', body = '' } = senders.getStore() ?? {};
-      open.set(request, { actor, body, bodySeen: '', startedAt: performance.now() });
-    },
-    'undici:request:bodyChunkSent': ({ request, chunk }: { request: UndiciRequest; chunk: string | Uint8Array }) => {
-      const started = open.get(request);
-      if (started === undefined || started.body.length > MOST_BODY) return;
-      started.body += typeof chunk === 'string' ? chunk : new TextDecoder().decode(chunk);
-    },
-    'undici:request:headers': (message: {
-      request: UndiciRequest;
-      response: { statusCode: number; headers: readonly unknown[] };
-    }) => finish(message.request, message.response.statusCode, message.response.headers),
-    'undici:request:error': ({ request }: { request: UndiciRequest }) => finish(request),
-    'http.server.request.start': ({ request }: { request: IncomingMessage }) => {
-      const url = `http://${request.headers.host}${request.url}`;
-      if (URL.canParse(url)) listener.onArrival(new URL(url));
-    },
-  };
-  const subscriptions = Object.entries(channels) as [string, diagnostics.ChannelListener][];
-  for (const [name, onMessage] of subscriptions) diagnostics.subscribe(name, onMessage);
+  on('undici:request:create', ({ request }) => {
+    const { actor = 'client', body } = senders.getStore() ?? {};
+    if (actor === 'client') outstanding += 1;
+    open.set(request, { actor, body: body ?? '', known: body !== undefined, startedAt: performance.now() });
+  });
+  on('undici:request:bodyChunkSent', ({ request, chunk }) => {
+    const started = open.get(request);
+    if (started === undefined || started.known || started.body.length > MOST_BODY) return;
+    started.body += typeof chunk === 'string' ? chunk : new TextDecoder().decode(chunk);
+  });
+  on('undici:request:headers', ({ request, response }) => finish(request, response.statusCode, response.headers));
+  on('undici:request:error', ({ request }) => finish(request));
+  on('http.server.request.start', ({ request }) => {
+    const url = `http://${request.headers.host}${request.url}`;
+    if (URL.canParse(url)) listener.onArrival(new URL(url));
+  });
+
   return {
-    run: (actor, fn) => actors.run(actor, fn),
+    run: (actor, fn) => senders.run({ actor }, fn),
+    fetch: (input, init) =>
+      senders.run({ actor: 'client', body: typeof init?.body === 'string' ? init.body : '' }, () => fetch(input, init)),
+    async quiet() {
+      const deadline = performance.now() + QUIET_MS;
+      do await sleep(2);
+      while (outstanding > 0 && performance.now() < deadline);
+    },
     stop() {
-      for (const [name, onMessage] of subscriptions) diagnostics.unsubscribe(name, onMessage);
+      for (const stop of stops) stop();
     },
   };
 }

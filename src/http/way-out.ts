@@ -22,6 +22,8 @@ export async function openWayOut(
 ): Promise<WayOut> {
   if (injected) return { fetch: injected, ready: nothing, close: nothing };
   if (!isNode()) return { fetch: (input, init) => globalThis.fetch(input, init), ready: nothing, close: nothing };
+  // Whichever undici is loaded first becomes the global one. Touching this loads Node's own, which the global fetch belongs to.
+  void globalThis.Headers;
   const { createConnector } = await import('./connector.js');
   const { fetch, resolve, close } = createConnector({ admit: rule.admit, connectTimeoutMs: timeoutMs });
   const { anchorName } = rule;
