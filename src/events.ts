@@ -43,11 +43,13 @@ export type AuthEvent =
 /** Receives {@link AuthEvent}s. An exception in it is swallowed: it must not break a sign-in. */
 export type OnEvent = (event: AuthEvent) => void;
 
-/** Calls `onEvent` and swallows what it throws: an observer must not break what it observes. */
+/** Calls `onEvent` and swallows what it throws or rejects with: an observer must not break what it observes. */
 export function emitter(onEvent: OnEvent | undefined): OnEvent {
   return (event) => {
     try {
-      onEvent?.(event);
+      // An async function fits the type too; its rejection would end the process.
+      const result: unknown = onEvent?.(event);
+      if (result instanceof Promise) result.catch(() => undefined);
     } catch {
       // The application's observer failed; the session goes on.
     }

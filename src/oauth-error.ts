@@ -1,5 +1,5 @@
 import { isMcpOAuthError, McpOAuthError, type Stage } from './errors.js';
-import { excerpt } from './http/text.js';
+import { excerpt, redact } from './http/text.js';
 
 /** What an error answer of an authorization server says, as far as it may be shown. */
 export interface OAuthErrorAnswer {
@@ -12,8 +12,6 @@ export interface OAuthErrorAnswer {
 
 /** RFC 6749 appendix A.7, with a bound of our own. */
 const ERROR_CODE = /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,100}$/;
-/** Shorter values cannot be told from ordinary words. */
-const SHORTEST_SECRET = 4;
 const TEMPORARY_STATUS: ReadonlySet<number> = new Set([408, 425, 429]);
 const TEMPORARY_ERROR: ReadonlySet<string> = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 
@@ -74,15 +72,6 @@ export function protocolError(caught: unknown, stage: Stage, what: string): McpO
     `${what} is not what the protocol allows: ${reason}. The authorization server has to be corrected.`,
     { stage },
   );
-}
-
-function redact(text: string, secrets: readonly (string | undefined)[]): string {
-  let clean = text;
-  for (const secret of secrets) {
-    if (secret === undefined || secret.length < SHORTEST_SECRET) continue;
-    clean = clean.replaceAll(secret, '…').replaceAll(encodeURIComponent(secret), '…');
-  }
-  return clean;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

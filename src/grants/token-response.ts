@@ -100,6 +100,14 @@ function tolerated(body: Readonly<Record<string, unknown>>): Record<string, unkn
 
 function tokenSet(answer: oauth.TokenEndpointResponse, context: TokenResponseContext): TokenSet {
   const { clock, requestedScope } = context;
+  if (answer.token_type !== 'bearer') {
+    // Sent as a Bearer token it would be refused at best; bound tokens are a type that has to be asked for.
+    throw new McpOAuthError(
+      'invalid_response',
+      'The authorization server issued a token of a type that was not asked for. Its operator has to correct that.',
+      { stage: 'token' },
+    );
+  }
   const accessToken = checked(answer.access_token, ACCESS_TOKEN, 'access');
   const refreshToken =
     answer.refresh_token === undefined ? context.refreshToken : checked(answer.refresh_token, REFRESH_TOKEN, 'refresh');

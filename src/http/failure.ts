@@ -1,5 +1,5 @@
 import { isMcpOAuthError, McpOAuthError, type Stage } from '../errors.js';
-import { excerpt } from './text.js';
+import { excerpt, redact } from './text.js';
 
 const TIMEOUT_CODES: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
@@ -53,9 +53,19 @@ function codeOf(error: Error): string | undefined {
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : undefined;
 }
 
-function reducedCause(chain: readonly Error[]): Error | undefined {
+/**
+ * What somebody else's code threw, as the cause of an error of ours: names, codes and short messages, without properties,
+ * among which the whole request or command could be. `secrets` are cut out of the messages.
+ */
+export function safeCause(error: unknown, secrets: readonly (string | undefined)[] = []): Error | undefined {
+  const chain = causes(error);
+  if (chain.length === 0) return error === undefined ? undefined : new Error(`A ${typeof error} was thrown.`);
+  return reducedCause(chain, secrets);
+}
+
+function reducedCause(chain: readonly Error[], secrets: readonly (string | undefined)[] = []): Error | undefined {
   return chain.reduceRight<Error | undefined>((cause, error) => {
-    const reduced = new Error(excerpt(error.message), cause && { cause });
+    const reduced = new Error(excerpt(redact(error.message, secrets)), cause && { cause });
     reduced.name = excerpt(error.name, 60);
     const code = codeOf(error);
     return code === undefined ? reduced : Object.assign(reduced, { code });

@@ -1,5 +1,6 @@
 export { isLoopbackHost } from './address.js';
 export type { NetworkOptions } from './address-rule.js';
+export { safeCause } from './failure.js';
 export { hostMatcher } from './host-list.js';
 export {
   createHttp,
@@ -12,4 +13,4 @@ export {
   resolveHttp,
 } from './http.js';
 export { type RetryOptions, retryAfterMs, withRetry } from './retry.js';
-export { displayUrl, excerpt } from './text.js';
+export { displayUrl, excerpt, redact } from './text.js';

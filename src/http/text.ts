@@ -28,3 +28,16 @@ export function parseUrl(url: string | URL, base?: URL): URL | undefined {
     return undefined;
   }
 }
+
+/** Shorter values cannot be told from ordinary words. */
+const SHORTEST_SECRET = 4;
+
+/** The text without the values that were sent and that it may echo. */
+export function redact(text: string, secrets: readonly (string | undefined)[]): string {
+  let clean = text;
+  for (const secret of secrets) {
+    if (secret === undefined || secret.length < SHORTEST_SECRET) continue;
+    clean = clean.replaceAll(secret, '…').replaceAll(encodeURIComponent(secret), '…');
+  }
+  return clean;
+}

@@ -50,9 +50,36 @@ export function assertIssuer(owner: string | undefined, issuer: string): void {
   );
 }
 
-async function bind(clientId: string, { issuer, store, onEvent, signal }: BindingContext): Promise<string> {
+/**
+ * The initial access token, once it is certain that it belongs to `issuer`: like a client without issuer, it is bound to
+ * the first that it meets, so that no other authorization server is ever shown it.
+ *
+ * @throws {@link McpOAuthError} `client_mismatch` where it was used with another issuer before.
+ */
+export async function bindInitialAccessToken(token: string, context: BindingContext): Promise<string> {
+  const { issuer, onEvent } = context;
+  const bound = await bindFirst(`token-binding/${await digest(token)}`, context, () =>
+    onEvent({ type: 'deviation', issuer, detail: 'initialAccessToken names no issuer and is bound to this one.' }),
+  );
+  if (bound === issuer) return token;
+  throw new McpOAuthError(
+    'client_mismatch',
+    'The `initialAccessToken` was used with another authorization server than the one this MCP server names now, so ' +
+      'it is not sent. Check that the change is legitimate, then set a token of the new one.',
+    { stage: 'registration', url: issuer },
+  );
+}
+
+async function bind(clientId: string, context: BindingContext): Promise<string> {
+  const { issuer, onEvent } = context;
   // By the client id alone: a configuration that is shared by several servers must not hand its secret to all of them.
-  const key = `client-binding/${await digest(clientId)}`;
+  return bindFirst(`client-binding/${await digest(clientId)}`, context, () =>
+    onEvent({ type: 'client_bound', issuer, clientId }),
+  );
+}
+
+/** The issuer that `key` is bound to: the first one that asked, for good. */
+async function bindFirst(key: string, { issuer, store, signal }: BindingContext, onBound: () => void): Promise<string> {
   const bound = await store.get(key);
   if (bound !== undefined) return bound;
   return store.lock(
@@ -61,7 +88,7 @@ async function bind(clientId: string, { issuer, store, onEvent, signal }: Bindin
       const meanwhile = await store.get(key);
       if (meanwhile !== undefined) return meanwhile;
       await store.set(key, issuer, { lease });
-      onEvent({ type: 'client_bound', issuer, clientId });
+      onBound();
       return issuer;
     },
     { signal },

@@ -13,7 +13,7 @@ import type {
 } from '../types.js';
 import { type AskForClient, ask } from './ask-for-client.js';
 import { assertClientMetadataUrl } from './client-metadata-document.js';
-import { assertIssuer, bindPreRegistered, clientInformationOf } from './pre-registered.js';
+import { assertIssuer, bindInitialAccessToken, bindPreRegistered, clientInformationOf } from './pre-registered.js';
 import { registerClient } from './register-client.js';
 import {
   clientIdentity,
@@ -131,7 +131,8 @@ async function preRegistered(
 
 /** Registers while nobody else of this application does: two windows that start together leave no orphan behind. */
 async function registerOnce(registrations: RegistrationStore, options: ResolveClientOptions): Promise<ResolvedClient> {
-  const { issuer, authorizationServer, clientMetadata, redirectUri, scope, store, signal } = options;
+  const { issuer, authorizationServer, clientMetadata, initialAccessToken, redirectUri, scope, store, signal } =
+    options;
   const key = `registration/${encodeURIComponent(issuer)}/${await digest(clientIdentity(clientMetadata))}`;
   return store.lock(
     key,
@@ -145,6 +146,7 @@ async function registerOnce(registrations: RegistrationStore, options: ResolveCl
           ? {}
           : { scope: formatScope(scope) }),
       };
+      if (initialAccessToken !== undefined) await bindInitialAccessToken(initialAccessToken, options);
       const client = await registerClient(authorizationServer, metadata, options);
       const resolved = fresh('dynamic', client, options);
       await registrations.save(issuer, recordOf(resolved));

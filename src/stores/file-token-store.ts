@@ -24,6 +24,8 @@ const ENTRY_FILE = /^([0-9a-f]{64})\.json$/;
 const STALE_TEMPORARY_MS = 10 * 60_000;
 /** How many files `list` has open at a time. */
 const LIST_CONCURRENCY = 16;
+/** How many files a write with a lifetime looks at for others that are over. */
+const SWEPT_AT_A_TIME = 32;
 
 /**
  * Keeps each value in a file of its own, encrypted with AES-256-GCM under a key file in the same directory.
@@ -90,6 +92,8 @@ export class FileTokenStore implements TokenStore {
       }
       await replaceFile(this.#path(name), content, () => this.#locks.assertLive(lease));
       await this.#sweepTemporaries();
+      // Whoever writes what passes away also clears away what has passed.
+      if (ttlMs !== undefined) await this.#sweepExpired(name, cipherKey);
     });
   }
 
@@ -187,6 +191,23 @@ export class FileTokenStore implements TokenStore {
       return error(`It was set aside as ${aside}; sign in again to replace it.`);
     } catch (cause) {
       return error('It could not be set aside: move it away, then sign in again.', cause);
+    }
+  }
+
+  /** Removes entries that are over, among a few that are picked by chance: bounded work, and none lies about for ever. */
+  async #sweepExpired(own: string, cipherKey: Buffer): Promise<void> {
+    try {
+      const names = (await this.#entryNames()).filter((name) => name !== own);
+      const start = Math.floor(Math.random() * names.length);
+      for (const name of [...names.slice(start), ...names.slice(0, start)].slice(0, SWEPT_AT_A_TIME)) {
+        const path = this.#path(name);
+        // Damage is reported to whoever asks for that entry, not here.
+        const entry = await withFile(path, async ({ content }) => openEntry(content, name, cipherKey));
+        if (typeof entry !== 'object' || entry.expiresAt === undefined || entry.expiresAt > this.#clock.now()) continue;
+        await this.#order.run(name, async () => void (await this.#read(name, cipherKey)));
+      }
+    } catch {
+      // It is housekeeping: the value is written, and the next write tries again.
     }
   }
 

@@ -2,6 +2,8 @@ import { McpOAuthError } from '../errors.js';
 import type { TokenSet } from './token-set.js';
 
 const FORMAT_VERSION = 1;
+/** Visible ASCII. @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#appendix-A.12 | RFC 6749 appendix A.12} */
+const HEADER_VALUE = /^[\x21-\x7e]+$/;
 
 /** The stored form of a token set: JSON with the version of its format. */
 export function encodeTokens(tokens: TokenSet): string {
@@ -40,11 +42,11 @@ export function decodeTokens(text: string): TokenSet {
 /**
  * A token set as the application gave it, completed: `tokenType` is `bearer` and `issuedAt` is now where they are missing,
  * and members that are `undefined` or `null` are dropped.
- * @returns `undefined` where there is no access token in it
+ * @returns `undefined` where there is no access token in it, or one that no `Authorization` header can carry
  */
 export function normalizeTokens(tokens: TokenSet, now: number): TokenSet | undefined {
   const given: Record<string, unknown> = { ...tokens };
-  if (!isNonEmptyString(given.accessToken)) return undefined;
+  if (!isNonEmptyString(given.accessToken) || !HEADER_VALUE.test(given.accessToken)) return undefined;
   const { accessToken, tokenType, issuedAt, expiresAt, refreshToken, scope, context } = given;
   return {
     accessToken,

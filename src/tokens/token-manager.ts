@@ -116,9 +116,13 @@ export class TokenManager {
     this.#assertOpen(undefined);
     const next = normalizeTokens(tokens, this.#clock.now());
     if (next === undefined) {
-      throw new McpOAuthError('invalid_options', 'setTokens() needs an object with a non-empty `accessToken`.', {
-        stage: 'token',
-      });
+      throw new McpOAuthError(
+        'invalid_options',
+        'setTokens() needs an object with an `accessToken` of visible ASCII characters.',
+        {
+          stage: 'token',
+        },
+      );
     }
     const replaces = this.#cache.tokens?.accessToken;
     await this.#replaceSession(options?.lease, async (lease, failure) => {

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import type { OnEvent } from '../events.js';
+import { safeCause } from '../http/index.js';
 import type { Lease, TokenStore } from '../stores/token-store.js';
 import { Backoff } from './backoff.js';
 import { decodeTokens, encodeTokens } from './token-codec.js';
@@ -96,7 +97,7 @@ export class TokenRecord {
       await this.#store.set(this.#key, encodeTokens(tokens), lease === undefined ? {} : { lease });
       if (this.#pending === pending) this.#pending = undefined;
     } catch (cause) {
-      this.keep(tokens, replaces, asStoreError(cause, 'written'));
+      this.keep(tokens, replaces, asStoreError(cause, 'written', tokens));
     }
   }
 
@@ -147,7 +148,7 @@ export class TokenRecord {
       this.#backoff.succeeded();
     } catch (cause) {
       this.#backoff.failed(this.#clock.now());
-      this.#emit({ type: 'store_error', error: asStoreError(cause, 'written') });
+      this.#emit({ type: 'store_error', error: asStoreError(cause, 'written', this.#pending?.tokens) });
     }
   }
 
@@ -170,14 +171,15 @@ function isBroken(error: McpOAuthError): boolean {
   return error.code === 'store_failed' || error.code === 'store_unreadable';
 }
 
-function asStoreError(error: unknown, action: string): McpOAuthError {
+/** A driver's error may carry the whole command, and its message the value: what is kept of it holds neither. */
+function asStoreError(error: unknown, action: string, tokens?: TokenSet): McpOAuthError {
   if (isMcpOAuthError(error)) return error;
   return new McpOAuthError(
     'store_failed',
     `The token store failed: the session could not be ${action}. Check the store, then try again.`,
     {
       stage: 'store',
-      cause: error,
+      cause: safeCause(error, [tokens?.accessToken, tokens?.refreshToken]),
     },
   );
 }

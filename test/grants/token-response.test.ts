@@ -36,8 +36,8 @@ describe('token responses', () => {
     expect((await read({ expires_in })).tokens).not.toHaveProperty('expiresAt');
   });
 
-  it('accepts DPoP as a token type, in any case', async () => {
-    expect((await read({ token_type: 'DPoP' })).tokens.tokenType).toBe('dpop');
+  it('refuses a token type that was not asked for, rather than send it as a Bearer token', async () => {
+    await expect(read({ token_type: 'DPoP' })).rejects.toMatchObject({ code: 'invalid_response', stage: 'token' });
   });
 
   const idToken = (claims: Record<string, unknown>) =>

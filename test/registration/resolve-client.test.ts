@@ -339,3 +339,20 @@ describe('resolveClient: asking', () => {
     expect(await failure(result)).toMatchObject({ code: 'aborted' });
   });
 });
+
+describe('resolveClient: the initial access token', () => {
+  it('goes along to the issuer it is bound to and to no other', async () => {
+    const { store, resolve } = setup();
+    const first = resolve({ initialAccessToken: 'initial-secret' }, created('one'));
+    await first.result;
+    expect(first.sent[0]?.headers.get('authorization')).toBe('Bearer initial-secret');
+
+    const issuer = 'https://evil.example.net';
+    const moved = setup(store).resolve(
+      { issuer, authorizationServer: { ...SERVER, issuer }, initialAccessToken: 'initial-secret' },
+      created('two'),
+    );
+    await expect(moved.result).rejects.toMatchObject({ code: 'client_mismatch' });
+    expect(moved.sent).toHaveLength(0);
+  });
+});

@@ -289,3 +289,27 @@ function flip(base64: string): string {
   bytes[0] = (bytes[0] ?? 0) ^ 1;
   return bytes.toString('base64');
 }
+
+describe('FileTokenStore and what has passed', () => {
+  it('clears away entries that are over when another one with a lifetime is written, and nothing else', async () => {
+    const clock = new ManualClock();
+    const store = new FileTokenStore({ directory, clock });
+    await store.set('kept', 'value');
+    for (let n = 0; n < 10; n += 1) await store.set(`transaction/${n}`, 'value', { ttlMs: 1_000 });
+    await store.set('transaction/long', 'value', { ttlMs: 60_000 });
+    clock.advance(2_000);
+    await store.set('transaction/new', 'value', { ttlMs: 1_000 });
+    const files = (await readdir(directory)).filter((file) => file.endsWith('.json'));
+    expect(files.sort()).toEqual(
+      ['kept', 'transaction/long', 'transaction/new'].map((key) => `${entryName(key)}.json`).sort(),
+    );
+  });
+
+  it('leaves a damaged file for whoever asks for it', async () => {
+    const store = new FileTokenStore({ directory, clock: new ManualClock() });
+    await store.set('damaged', 'value');
+    await writeFile(fileOf('damaged'), 'garbage', { mode: 0o600 });
+    await store.set('transaction/new', 'value', { ttlMs: 1_000 });
+    await expect(store.get('damaged')).rejects.toMatchObject({ code: 'store_unreadable' });
+  });
+});

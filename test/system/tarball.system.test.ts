@@ -19,6 +19,7 @@ const EXPORTS = [
   'buildAuthorizationUrl',
   'createAuthProvider',
   'createClientMetadataDocument',
+  'createHttp',
   'discover',
   'discoverAuthorizationServer',
   'discoverProtectedResource',
