@@ -1,5 +1,6 @@
 import { createOAuthClientProvider, type McpOAuthClientProvider } from './adapters/oauth-client-provider.js';
 import { createSdkAuthProvider, type UnauthorizedContext } from './adapters/sdk-auth-provider.js';
+import { guardedStore } from './authorization/guarded-store.js';
 import { AuthSession } from './authorization/session.js';
 import { readContext, type SessionAccount } from './authorization/session-context.js';
 import { StepUp } from './authorization/step-up.js';
@@ -80,6 +81,8 @@ export interface AuthProvider {
 
 /** What {@link withOAuth} needs beyond the public surface. */
 export interface AuthProviderInternals {
+  /** The server that the session is for. */
+  readonly server: URL;
   authorizedFetch(options: AuthorizedFetchOptions): FetchLike;
   /** Sees to it that a session is there before the first request is sent. */
   prepare(probe: ProbeOptions & { signal: AbortSignal }): Promise<void>;
@@ -99,7 +102,7 @@ export function providerInternals(provider: AuthProvider): AuthProviderInternals
  */
 export function createAuthProvider(options: AuthProviderOptions): AuthProvider {
   const resolved = resolveOptions(options);
-  const session = new AuthSession(resolved, resolved.store ?? chooseStore(resolved));
+  const session = new AuthSession(resolved, guardedStore(resolved.store ?? chooseStore(resolved)));
   const stepUp = new StepUp(session);
   const fetch = createAuthorizedFetch(session, stepUp);
   const { token, onUnauthorized } = createSdkAuthProvider(session);
@@ -117,14 +120,17 @@ export function createAuthProvider(options: AuthProviderOptions): AuthProvider {
     }
     return describe();
   };
-  const close = async () => session.close();
+  const close = async () => {
+    session.close();
+    await session.released();
+  };
 
   const provider: AuthProvider & { [internals]: AuthProviderInternals } = {
     fetch,
     requestInit: liveRequestInit(session.tokens),
     token,
     onUnauthorized,
-    toOAuthClientProvider: () => createOAuthClientProvider(session),
+    toOAuthClientProvider: () => createOAuthClientProvider(session, stepUp),
     authorize,
     async finishAuthorization(callbackUrl) {
       await session.finishAuthorization(callbackUrl);
@@ -136,6 +142,7 @@ export function createAuthProvider(options: AuthProviderOptions): AuthProvider {
     close,
     [Symbol.asyncDispose]: close,
     [internals]: {
+      server: session.options.server,
       authorizedFetch: (fetchOptions) => createAuthorizedFetch(session, stepUp, fetchOptions),
       prepare: (probe) => prepareSession(session, probe),
     },

@@ -1,9 +1,10 @@
-import { type AuthSession, tokenRejected } from './authorization/session.js';
+import type { AuthSession } from './authorization/session.js';
+import { tokenRejected } from './authorization/session-errors.js';
 import type { Waiter } from './authorization/shared-task.js';
 import { type StepUp, stillInsufficient } from './authorization/step-up.js';
 import { type Challenge, findAuthChallenge, parseChallenges } from './challenge.js';
 import { abortError, McpOAuthError } from './errors.js';
-import { ParkedRequests } from './parked-requests.js';
+import { ParkedRequests, type Passage } from './parked-requests.js';
 import { type ReplayableRequest, replayableRequest } from './replayable-request.js';
 import type { FetchLike } from './types.js';
 
@@ -43,22 +44,28 @@ export function createAuthorizedFetch(
 
   return async (input, init) => {
     session.assertOpen();
-    const request = replayableRequest(input, init);
     // A token of this server is no other server's business.
-    if (request.url.origin !== session.options.server.origin) return underlying(input, init);
-    if (!parked.empty && parked.abandon(request.rpc())) return new Response(null, { status: 202 });
-    const follow = (init?.redirect ?? (input instanceof Request ? input.redirect : 'follow')) === 'follow';
-    const token = session.tokens.peek()?.accessToken ?? (await currentToken(request.signal));
-    const response = await sendOnce(request, token, follow);
-    if (response.status !== 401 && response.status !== 403) return response;
-    return recoverAndResend(request, response, token, follow);
+    if (targetOf(input).origin !== session.options.server.origin) return underlying(input, init);
+    const request = replayableRequest(input, init);
+    if (!parked.empty && request.mayCancel && parked.abandon(request.rpc())) return new Response(null, { status: 202 });
+    const follow = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
+    const passage = parked.enter(request);
+    try {
+      const token = session.tokens.peek()?.accessToken ?? (await passage.park(() => currentToken(request.signal)));
+      const response = await sendOnce(request, token, follow);
+      if (response.status !== 401 && response.status !== 403) return response;
+      return await recoverAndResend(request, passage, response, token, follow);
+    } finally {
+      passage.end();
+    }
   };
 
   async function recoverAndResend(
     request: ReplayableRequest,
+    passage: Passage,
     refused: Response,
     refusedToken: string | undefined,
-    follow: boolean,
+    follow: RequestRedirect,
   ): Promise<Response> {
     const ladder: Ladder = { adopted: false, refreshed: false, signedIn: false, stepUps: 0 };
     let response = refused;
@@ -67,7 +74,7 @@ export function createAuthorizedFetch(
       const recover = recoveryFor(request, response, token, ladder);
       if (recover === undefined) return response;
       await response.body?.cancel();
-      token = await parked.park(request.rpc(), (abandoned) => recover({ signals: [request.signal], abandoned }));
+      token = await passage.park((abandoned) => recover({ signals: [request.signal], abandoned }));
       // The caller may have left while a person was signing in; then nothing is sent any more.
       if (request.signal?.aborted) throw abortError(request.signal, 'resource');
       response = await sendOnce(request, token, follow);
@@ -80,17 +87,21 @@ export function createAuthorizedFetch(
     return token;
   }
 
-  async function sendOnce(request: ReplayableRequest, token: string | undefined, follow: boolean): Promise<Response> {
+  async function sendOnce(
+    request: ReplayableRequest,
+    token: string | undefined,
+    follow: RequestRedirect,
+  ): Promise<Response> {
     const authorization = token === undefined ? undefined : `Bearer ${token}`;
     let current = request;
     for (let redirects = 0; ; redirects += 1) {
       const response = await current.send(underlying, authorization).catch((error: unknown) => {
         throw sendError(error, current);
       });
-      const target = follow ? redirectTarget(current, response) : undefined;
-      if (target === undefined) return response;
+      const target = follow === 'manual' ? undefined : redirectTarget(current, response);
+      if (target === undefined) return session.streams.track(response);
       await response.body?.cancel();
-      if (redirects === MOST_REDIRECTS) throw redirectRefused(current, target);
+      if (redirects === MOST_REDIRECTS || follow === 'error') throw redirectRefused(current, target);
       current = current.redirectedTo(target);
     }
   }
@@ -105,7 +116,7 @@ export function createAuthorizedFetch(
     if (response.status === 401) {
       if (request.replayable) return (waiter) => climb(token, challenge, ladder, waiter);
       // It cannot be sent again, but the next request should not meet the same token.
-      if (token !== undefined) void session.tokens.refresh(token).catch(() => undefined);
+      if (token !== undefined) void session.refreshRefused(token, session.closed).catch(() => undefined);
       return undefined;
     }
     if (response.status !== 403 || challenge?.parameters['error'] !== 'insufficient_scope') return undefined;
@@ -132,8 +143,8 @@ export function createAuthorizedFetch(
     }
     if (!ladder.refreshed && token !== undefined) {
       ladder.refreshed = true;
-      const signals = [...(waiter.signals ?? []), waiter.abandoned].filter((signal) => signal !== undefined);
-      const refreshed = await session.refreshRefused(token, AbortSignal.any(signals));
+      const signal = waiter.signals?.find((candidate) => candidate !== undefined);
+      const refreshed = await session.refreshRefused(token, signal ?? session.closed);
       if (refreshed !== undefined) return refreshed;
     }
     if (ladder.signedIn) throw tokenRejected();
@@ -144,6 +155,11 @@ export function createAuthorizedFetch(
   function isCurrent(expiresAt: number | undefined): boolean {
     return expiresAt === undefined || expiresAt > session.options.clock.now();
   }
+}
+
+function targetOf(input: string | URL | Request): URL {
+  if (input instanceof URL) return input;
+  return new URL(input instanceof Request ? input.url : input);
 }
 
 function sendError(error: unknown, request: ReplayableRequest): unknown {

@@ -1,48 +1,75 @@
 import { McpOAuthError } from './errors.js';
-import type { RpcInfo } from './replayable-request.js';
+import type { ReplayableRequest, RpcInfo } from './replayable-request.js';
+
+/** One request on its way. */
+export interface Passage {
+  /** Waits for `wait`, but no longer than until the request is given up; the signal that it gets aborts then. */
+  park<T>(wait: (abandoned: AbortSignal) => Promise<T>): Promise<T>;
+  /** The request has its answer, or failed. */
+  end(): void;
+}
+
+interface Entry {
+  readonly request: ReplayableRequest;
+  parked: boolean;
+  /** Aborts when the request is given up. Made when it is needed, since nearly every request goes through. */
+  abandoned: AbortController | undefined;
+}
 
 /**
- * Requests that wait for a person. The SDKs' clients give a request up after a while and say so by `notifications/cancelled`;
- * such a request must not reach the server later, when nobody expects it any more.
+ * The requests of one fetch that have no answer yet. The SDKs' clients give a request up after a while and say so by
+ * `notifications/cancelled`; one that waits for a person must not reach the server later, when nobody expects it any more.
  */
 export class ParkedRequests {
-  readonly #parked = new Map<string, Set<AbortController>>();
+  readonly #entries = new Set<Entry>();
 
-  /** Whether any request waits; the check that every other request makes. */
+  /** Whether none is on its way; the check that every request makes. */
   get empty(): boolean {
-    return this.#parked.size === 0;
+    return this.#entries.size === 0;
   }
 
-  /** Runs `wait` with a signal that aborts when the request is given up. */
-  async park<T>(rpc: RpcInfo, wait: (abandoned: AbortSignal) => Promise<T>): Promise<T> {
-    const controller = new AbortController();
-    for (const id of rpc.ids) {
-      const waiting = this.#parked.get(id) ?? new Set();
-      this.#parked.set(id, waiting.add(controller));
-    }
-    try {
-      return await wait(controller.signal);
-    } finally {
-      for (const id of rpc.ids) {
-        const waiting = this.#parked.get(id);
-        waiting?.delete(controller);
-        if (waiting?.size === 0) this.#parked.delete(id);
-      }
-    }
-  }
-
-  /** Gives up what a `notifications/cancelled` names; `true` where something waited, and the server need not hear of it. */
-  abandon(rpc: RpcInfo): boolean {
-    const waiting = rpc.cancels === undefined ? undefined : this.#parked.get(rpc.cancels);
-    if (waiting === undefined) return false;
-    const reason = new McpOAuthError(
-      'aborted',
-      'The request was given up by its caller while it waited for a sign-in.',
-      {
-        stage: 'authorization',
+  enter(request: ReplayableRequest): Passage {
+    const entry: Entry = { request, parked: false, abandoned: undefined };
+    this.#entries.add(entry);
+    return {
+      async park(wait) {
+        entry.abandoned ??= new AbortController();
+        const { signal } = entry.abandoned;
+        signal.throwIfAborted();
+        entry.parked = true;
+        const abandoned = new Promise<never>((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        });
+        try {
+          return await Promise.race([wait(signal), abandoned]);
+        } finally {
+          entry.parked = false;
+        }
       },
-    );
-    for (const controller of waiting) controller.abort(reason);
-    return true;
+      end: () => void this.#entries.delete(entry),
+    };
   }
+
+  /**
+   * Gives up what a `notifications/cancelled` names.
+   *
+   * @returns `true` where it waits here and the server need not hear of it. What the server has is not sent again.
+   */
+  abandon({ cancels }: RpcInfo): boolean {
+    if (cancels === undefined) return false;
+    let waited = false;
+    for (const entry of this.#entries) {
+      if (!entry.request.rpc().ids.includes(cancels)) continue;
+      waited ||= entry.parked;
+      entry.abandoned ??= new AbortController();
+      entry.abandoned.abort(givenUp());
+    }
+    return waited;
+  }
+}
+
+function givenUp(): McpOAuthError {
+  return new McpOAuthError('aborted', 'The request was given up by its caller before it could be sent.', {
+    stage: 'authorization',
+  });
 }

@@ -17,6 +17,8 @@ export interface ReplayableRequest {
   readonly signal: AbortSignal | undefined;
   /** Whether the body can be sent again. */
   readonly replayable: boolean;
+  /** Whether it can be a `notifications/cancelled`; every request is asked, so its body is not parsed for it. */
+  readonly mayCancel: boolean;
   /** Sends it. `authorization` replaces the header of that name; where it is `undefined` the request goes as it is. */
   send(fetch: FetchLike, authorization: string | undefined): Promise<Response>;
   /** The same request to where a redirect of the same origin points. */
@@ -27,7 +29,8 @@ export interface ReplayableRequest {
 
 /** The request that `fetch(input, init)` describes. Redirects are always handled by the caller. */
 export function replayableRequest(input: string | URL | Request, init: RequestInit | undefined): ReplayableRequest {
-  return input instanceof Request ? fromRequest(new Request(input, init)) : fromInit(new URL(input), init ?? {});
+  if (input instanceof Request) return fromRequest(new Request(input, init));
+  return fromInit(input instanceof URL ? input : new URL(input), init ?? {});
 }
 
 function fromInit(url: URL, init: RequestInit): ReplayableRequest {
@@ -36,6 +39,9 @@ function fromInit(url: URL, init: RequestInit): ReplayableRequest {
     method: (init.method ?? 'GET').toUpperCase(),
     signal: init.signal ?? undefined,
     replayable: !isStream(init.body),
+    get mayCancel() {
+      return typeof init.body === 'string' && init.body.length <= LONGEST_CANCELLATION && init.body.includes(CANCELLED);
+    },
     send: (fetch, authorization) =>
       fetch(url, {
         ...init,
@@ -59,6 +65,7 @@ function fromRequest(request: Request): ReplayableRequest {
     method: request.method,
     signal: request.signal,
     replayable: true,
+    mayCancel: false,
     send: (fetch, authorization) => send(url, fetch, authorization),
     redirectedTo: at,
     rpc: () => NO_RPC,
@@ -77,6 +84,9 @@ function isStream(body: RequestInit['body']): boolean {
   if (typeof body !== 'object' || body === null) return false;
   return body instanceof ReadableStream || (Symbol.asyncIterator in body && !(body instanceof Blob));
 }
+
+const CANCELLED = 'notifications/cancelled';
+const LONGEST_CANCELLATION = 8_192;
 
 const NO_RPC: RpcInfo = { ids: [], method: undefined, tool: undefined, cancels: undefined };
 
@@ -102,8 +112,7 @@ function rpcInfo({ body, headers }: RequestInit): RpcInfo {
       .map(name),
     method,
     tool: method === 'tools/call' && typeof params['name'] === 'string' ? params['name'] : undefined,
-    cancels:
-      method === 'notifications/cancelled' && isRpcId(params['requestId']) ? name(params['requestId']) : undefined,
+    cancels: method === CANCELLED && isRpcId(params['requestId']) ? name(params['requestId']) : undefined,
   };
 }
 

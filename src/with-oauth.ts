@@ -22,7 +22,7 @@ export type TransportClass = new (url: URL, options?: never) => object;
 
 /** The transport's own options. `authProvider` is ours to give. */
 export type TransportOptionsOf<T extends TransportClass> = Omit<
-  NonNullable<ConstructorParameters<T>[1]>,
+  T extends new (url: URL, options?: infer O) => object ? NonNullable<O> : never,
   'authProvider'
 > & { readonly authProvider?: never };
 
@@ -63,26 +63,42 @@ export function withOAuth<T extends TransportClass>(
       stage: 'configuration',
     });
   }
+  if (inner.server.origin !== new URL(serverUrl).origin) {
+    throw new McpOAuthError(
+      'invalid_options',
+      `The given authProvider is for ${inner.server.origin}; its token goes nowhere else. Create one for this server.`,
+      { stage: 'configuration' },
+    );
+  }
   const own = (given ?? {}) as TransportOptions;
   const ended = new AbortController();
   const holder = ended.signal;
   const fetch = inner.authorizedFetch({ underlying: own.fetch, holder });
-  const events = eventSourceFetch(
-    inner.authorizedFetch({ underlying: own.eventSourceInit?.fetch ?? own.fetch, holder }),
-  );
+  const events = eventStream(inner.authorizedFetch({ underlying: own.eventSourceInit?.fetch ?? own.fetch, holder }));
   const transportOptions = { ...own, fetch, eventSourceInit: { ...own.eventSourceInit, fetch: events.fetch } };
   const transport = new Transport(new URL(serverUrl), transportOptions as never) as InstanceType<T> & ClientTransport;
 
   const start = transport.start.bind(transport);
   const close = transport.close.bind(transport);
+  const begin = async () => {
+    await inner.prepare({ underlying: own.fetch, headers: own.requestInit?.headers, signal: holder });
+    await start();
+  };
+  let starting: Promise<void> | undefined;
+  let started = false;
   transport.start = async () => {
+    // The SDKs refuse a second start; the first goes on.
+    if (starting !== undefined) return start();
+    // A closed EventSource settles nothing, so close() ends the wait itself.
+    starting = Promise.race([begin(), rejectedBy(holder)]);
     try {
-      await inner.prepare({ underlying: own.fetch, headers: own.requestInit?.headers, signal: holder });
-      await start();
+      await starting;
+      started = true;
     } catch (error) {
+      const cause = holder.aborted ? error : (events.error ?? error);
       // EventSource would go on reconnecting behind a start() that failed.
       await transport.close();
-      throw events.failure ?? error;
+      throw cause;
     }
   };
   let closing: Promise<void> | undefined;
@@ -91,7 +107,7 @@ export function withOAuth<T extends TransportClass>(
     closing ??= close().finally(() => (existing === undefined ? authProvider.close() : undefined));
     return closing;
   };
-  reportCause(transport, () => events.failure);
+  reportCause(transport, events, () => started && events.terminal);
   Object.defineProperty(transport, provider, { value: authProvider });
   return transport;
 }
@@ -101,30 +117,45 @@ export function getAuthProvider(transport: object): AuthProvider | undefined {
   return (transport as { [provider]?: AuthProvider })[provider];
 }
 
+/** What the fetch of an event stream knows of its last attempt. */
+interface EventStream {
+  readonly fetch: FetchLike;
+  /** Why the last attempt failed, where it failed by an error of this library. */
+  readonly error: McpOAuthError | undefined;
+  /** Whether that error will not go away by itself. */
+  readonly terminal: boolean;
+}
+
 /**
  * EventSource reconnects for ever when its fetch rejects, and stops at an HTTP status.
  * So an error that will not go away by itself becomes a status, and is kept to be reported.
  */
-function eventSourceFetch(authorized: FetchLike): { fetch: FetchLike; readonly failure: McpOAuthError | undefined } {
+function eventStream(authorized: FetchLike): EventStream {
   let failure: McpOAuthError | undefined;
+  const isTerminal = (error: McpOAuthError) => !error.retryable && error.code !== 'aborted' && error.code !== 'closed';
   return {
     async fetch(input, init) {
+      failure = undefined;
       try {
         return await authorized(input, init);
       } catch (error) {
-        if (!isMcpOAuthError(error) || error.retryable || error.code === 'aborted') throw error;
+        if (!isMcpOAuthError(error)) throw error;
         failure = error;
+        if (!isTerminal(error)) throw error;
         return new Response(null, { status: 403, statusText: error.code });
       }
     },
-    get failure() {
+    get error() {
       return failure;
+    },
+    get terminal() {
+      return failure !== undefined && isTerminal(failure);
     },
   };
 }
 
-/** The error that a transport reports for a dead event stream says only that it died; ours says why, and is its cause. */
-function reportCause(transport: ClientTransport, failure: () => McpOAuthError | undefined): void {
+/** The error that a transport reports for an event stream says only that it failed; ours says why, and is its cause. */
+function reportCause(transport: ClientTransport, events: EventStream, isOver: () => boolean): void {
   let onerror = transport.onerror;
   Object.defineProperty(transport, 'onerror', {
     configurable: true,
@@ -134,12 +165,20 @@ function reportCause(transport: ClientTransport, failure: () => McpOAuthError | 
       onerror =
         handler &&
         ((error) => {
-          const cause = failure();
-          if (cause !== undefined && error !== cause && error.cause === undefined) error.cause = cause;
+          const cause = events.error;
+          if (cause !== undefined && !isMcpOAuthError(error) && error.cause === undefined) error.cause = cause;
           handler(error);
           // The stream is gone for good, so nothing that waits for an answer on it would ever end.
-          if (cause !== undefined) void transport.close();
+          if (isOver()) void transport.close();
         });
     },
+  });
+}
+
+/** Rejects with the signal's reason. */
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
 }

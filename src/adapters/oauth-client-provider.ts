@@ -1,10 +1,13 @@
 import type * as oauth from 'oauth4webapi';
-import type { AuthSession } from '../authorization/session.js';
+import type { AuthSession, Exchange } from '../authorization/session.js';
 import { readContext, type SessionContext } from '../authorization/session-context.js';
 import { withContext } from '../authorization/sign-in.js';
-import { McpOAuthError } from '../errors.js';
-import { clientAuthentication, validateCallback } from '../grants/index.js';
-import { coversScope, parseScope } from '../scope.js';
+import type { StepUp } from '../authorization/step-up.js';
+import type { Challenge } from '../challenge.js';
+import { abortError, McpOAuthError } from '../errors.js';
+import { classifyRefreshFailure, clientAuthentication, validateCallback } from '../grants/index.js';
+import { drawChallenge } from '../probe.js';
+import { coversScope, parseScope, unionScopes } from '../scope.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { type ExchangeSlot, exchangeSlot, type WireTokens, withResolvers } from './token-exchange-slot.js';
 
@@ -41,7 +44,7 @@ export interface McpOAuthClientProvider {
   /** Takes over where the SDK found the resource metadata. */
   saveDiscoveryState(state: { authorizationServerUrl: string; resourceMetadataUrl?: string | undefined }): void;
   /** The resource indicator that the application set; only there where it set one. */
-  validateResourceURL?(serverUrl: string | URL, resource?: string): Promise<URL | undefined>;
+  validateResourceURL(serverUrl: string | URL, resource?: string): Promise<URL | undefined>;
   /** Never called by the SDK for a provider without `redirectUrl`. */
   redirectToAuthorization(url: URL): void;
   /** Never called by the SDK for a provider without `redirectUrl`. */
@@ -53,12 +56,18 @@ export interface McpOAuthClientProvider {
 /** Shown to the SDK before there is a client; it never leaves the process, since our own client authentication is used. */
 const NO_CLIENT_YET = 'mcp-oauth-client';
 
+/** A token request on its way through the SDK. */
+interface Posting {
+  readonly slot: ExchangeSlot;
+  /** Settles when what the SDK got is stored. */
+  readonly kept: Promise<unknown>;
+  readonly context: Pick<SessionContext, 'issuer' | 'registration' | 'client'>;
+}
+
 /** The `OAuthClientProvider` over a session. */
-export function createOAuthClientProvider(session: AuthSession): McpOAuthClientProvider {
+export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp): McpOAuthClientProvider {
   const { options, tokens } = session;
-  let slot: ExchangeSlot | undefined;
-  /** Settles when what `saveTokens` was given is stored. */
-  let stored: Promise<unknown> = Promise.resolve();
+  let posting: Posting | undefined;
   let sdkIssuer: string | undefined;
   let resourceMetadataUrl: string | undefined;
 
@@ -78,139 +87,180 @@ export function createOAuthClientProvider(session: AuthSession): McpOAuthClientP
       return toWire(await tokens.current(), accessToken, options.clock.now());
     },
     async saveTokens(wire) {
-      slot?.save(wire);
-      await stored;
+      const mine = posting;
+      mine?.slot.save(wire);
+      await mine?.kept;
+      if (posting === mine) posting = undefined;
     },
     async prepareTokenRequest(scope) {
       await session.assertUsable();
       const current = await tokens.reload();
-      const wanted = parseScope(scope);
-      slot = canRefresh(current, wanted) ? await prepareRefresh() : await prepareSignIn(current, wanted);
-      return new URLSearchParams(slot.parameters);
+      const wanted = wantedScope(scope);
+      const refresh = canRefresh(current, wanted) ? await prepareRefresh() : undefined;
+      const mine = refresh ?? (await prepareSignIn(await tokens.current(), wanted));
+      posting = mine;
+      return new URLSearchParams(mine.slot.parameters);
     },
     async addClientAuthentication(headers, parameters, url) {
+      const slot = posting?.slot;
       if (slot === undefined || new URL(url).href !== slot.tokenEndpoint) {
-        throw new McpOAuthError(
+        const error = new McpOAuthError(
           'issuer_mismatch',
           'The SDK found another token endpoint than this library. Nothing was sent; check the metadata of the server.',
           { stage: 'token' },
         );
+        slot?.fail(error);
+        throw error;
       }
       await slot.authenticate(headers, parameters);
     },
     async invalidateCredentials(scope) {
       if (scope === 'verifier') return;
-      slot?.fail(
-        new McpOAuthError('token_request_failed', 'The authorization server refused the token request of the SDK.', {
-          stage: 'token',
-          oauthError: 'invalid_grant',
-        }),
-      );
-      await stored.catch(() => undefined);
+      const refused = posting;
+      posting = undefined;
       session.parts.discovery.drop();
-      if (scope === 'discovery') return;
-      const current = await tokens.current();
-      const context = readContext(current);
-      if (context?.registration === 'dynamic' && scope !== 'tokens') {
-        await session.registrations.remove(context.issuer, context.client.client_id);
-      }
-      if (current !== undefined) await tokens.setTokens(withoutRefreshToken(current));
+      if (refused !== undefined) return giveUp(refused, scope);
+      await forgetClient(readContext(await tokens.current()), scope);
+      if (scope === 'all' || scope === 'tokens') await dropRefreshToken();
     },
     saveDiscoveryState(state) {
       sdkIssuer = state.authorizationServerUrl;
       resourceMetadataUrl = state.resourceMetadataUrl;
     },
-    ...(options.resource === undefined
-      ? {}
-      : {
-          validateResourceURL: async () =>
-            options.resource === false ? undefined : new URL(options.resource as string),
-        }),
+    // The resource is in the form already, verbatim; what the SDK would put in its place is a parsed URL.
+    validateResourceURL: async () => undefined,
     redirectToAuthorization: neverAsked,
     saveCodeVerifier: neverAsked,
     codeVerifier: neverAsked,
   };
+
+  /** The server's scopes as far as the SDK passes them on, without what only a sign-in may decide. */
+  function wantedScope(scope: string | undefined): string[] {
+    if (typeof options.scope === 'object' || scope === options.clientMetadata.scope) return [];
+    return parseScope(scope).filter((name) => name !== 'offline_access');
+  }
+
+  function hasRequested(current: TokenSet | undefined, wanted: readonly string[]): boolean {
+    return coversScope(unionScopes(current?.scope, readContext(current)?.requestedScope), wanted);
+  }
 
   function canRefresh(current: TokenSet | undefined, wanted: readonly string[]): boolean {
     const context = readContext(current);
     if (current?.refreshToken === undefined || context === undefined) return false;
     // The SDK would post it to the authorization server that it found; the token goes to its own issuer only.
     if (sdkIssuer !== undefined && withoutSlash(sdkIssuer) !== withoutSlash(context.issuer)) return false;
-    return coversScope([...(current.scope ?? []), ...context.requestedScope], wanted);
+    return hasRequested(current, wanted);
   }
 
-  /** Holds the session's lock from here to `saveTokens()`. */
-  async function prepareRefresh(): Promise<ExchangeSlot> {
-    const ready = withResolvers<ExchangeSlot>();
-    stored = session.store.lock(
+  /** Holds the session's lock from here to `saveTokens()`; `undefined` where there is nothing to refresh with any more. */
+  async function prepareRefresh(): Promise<Posting | undefined> {
+    const ready = withResolvers<Omit<Posting, 'kept'> | undefined>();
+    const kept = session.store.lock(
       session.tokensKey,
       async (lease) => {
         const current = await tokens.reload();
         const context = readContext(current);
-        if (current?.refreshToken === undefined || context === undefined) throw signedInElsewhere();
-        const mine = openSlot(
-          context,
-          { grant_type: 'refresh_token', refresh_token: current.refreshToken },
-          context.resource,
-        );
-        ready.resolve(mine);
-        const wire = await mine.answer;
-        await tokens.setTokens({ ...current, ...fromWire(wire, options.clock.now()) }, { lease });
+        if (current?.refreshToken === undefined || context === undefined) return ready.resolve(undefined);
+        const form = { grant_type: 'refresh_token', refresh_token: current.refreshToken };
+        const slot = openSlot(context, form, context.resource);
+        ready.resolve({ slot, context });
+        const wire = await slot.answer.catch(async (error: unknown) => {
+          // Still inside the lock: nobody presents it again.
+          if (classifyRefreshFailure(error) === 'dead') await tokens.setTokens(withoutRefreshToken(current), { lease });
+          throw error;
+        });
+        await tokens.setTokens(refreshed(current, fromWire(wire, options.clock.now())), { lease });
       },
-      { timeoutMs: options.lockTimeoutMs },
+      { timeoutMs: options.lockTimeoutMs, signal: session.closed },
     );
-    stored.catch(ready.reject);
-    return ready.promise;
+    kept.catch(ready.reject);
+    const posting = await ready.promise;
+    return posting && { ...posting, kept };
+  }
+
+  /** The challenge that the SDK saw, as far as it says. The v1 SDK keeps its scope to itself, so the server is asked again. */
+  async function challengeFor(wanted: readonly string[]): Promise<Challenge> {
+    if (wanted.length === 0) {
+      const drawn = await drawChallenge(session);
+      if (drawn !== undefined) return drawn;
+    }
+    const parameters = {
+      ...(wanted.length === 0 ? {} : { scope: wanted.join(' ') }),
+      ...(resourceMetadataUrl === undefined ? {} : { resource_metadata: resourceMetadataUrl }),
+    };
+    return { scheme: 'bearer', parameters };
   }
 
   /** The browser part without a lock, then the lock until `saveTokens()`. */
-  async function prepareSignIn(current: TokenSet | undefined, wanted: readonly string[]): Promise<ExchangeSlot> {
-    const ready = withResolvers<ExchangeSlot>();
-    const parameters = resourceMetadataUrl === undefined ? {} : { resource_metadata: resourceMetadataUrl };
-    const stepUp = current !== undefined && wanted.length > 0 && !coversScope(current.scope, wanted);
-    const signedIn = session.signIn(
-      {
-        reason: stepUp ? 'step-up' : 'unauthorized',
-        challenge: { scheme: 'bearer', parameters },
-        ...(stepUp ? { scope: wanted } : { additionalScope: wanted }),
-      },
-      {},
-      undefined,
-      ({ transaction, arrival }, keep) => {
-        const { authorizationServer, client, redirectUri, codeVerifier, resource, state } = transaction;
-        const callback = validateCallback({ authorizationServer, clientId: client.client_id, url: arrival.url, state });
-        return session.store.lock(
-          session.tokensKey,
-          async (lease) => {
-            const mine = openSlot(
-              { authorizationServer, client },
-              {
-                grant_type: 'authorization_code',
-                code: callback.get('code') ?? '',
-                redirect_uri: redirectUri,
-                code_verifier: codeVerifier,
-              },
-              resource,
-            );
-            ready.resolve(mine);
-            const wire = await mine.answer;
-            const scope = wire.scope === undefined ? { scope: transaction.scope } : {};
-            return keep(withContext({ ...fromWire(wire, options.clock.now()), ...scope }, transaction, client), lease);
-          },
-          { timeoutMs: options.lockTimeoutMs },
-        );
-      },
-    );
-    stored = signedIn;
+  async function prepareSignIn(current: TokenSet | undefined, wanted: readonly string[]): Promise<Posting> {
+    const ready = withResolvers<Omit<Posting, 'kept'>>();
+    const challenge = await challengeFor(wanted);
+    const exchange: Exchange = ({ transaction, arrival }, keep, signal) => {
+      const { authorizationServer, client, redirectUri, codeVerifier, resource, state } = transaction;
+      const callback = validateCallback({ authorizationServer, clientId: client.client_id, url: arrival.url, state });
+      return session.store.lock(
+        session.tokensKey,
+        async (lease) => {
+          const form = {
+            grant_type: 'authorization_code',
+            code: callback.get('code') ?? '',
+            redirect_uri: redirectUri,
+            code_verifier: codeVerifier,
+          };
+          const slot = openSlot({ authorizationServer, client }, form, resource);
+          signal.addEventListener('abort', () => slot.fail(abortError(signal, 'token')), { once: true });
+          ready.resolve({ slot, context: transaction });
+          const wire = await slot.answer;
+          const scope = wire.scope === undefined ? { scope: transaction.scope } : {};
+          return keep(withContext({ ...fromWire(wire, options.clock.now()), ...scope }, transaction, client), lease);
+        },
+        { timeoutMs: options.lockTimeoutMs, signal },
+      );
+    };
+    const kept: Promise<unknown> =
+      current !== undefined && !hasRequested(current, wanted)
+        ? stepUp.obtain(
+            { sentToken: current.accessToken, challenge, method: undefined, tool: undefined },
+            {},
+            undefined,
+            exchange,
+          )
+        : session.signIn({ reason: 'unauthorized', challenge }, {}, undefined, exchange);
     // Where another caller's sign-in was joined, it ends without a token request of ours.
-    signedIn.then(() => ready.reject(signedInElsewhere()), ready.reject);
+    kept.then(() => ready.reject(signedInElsewhere()), ready.reject);
     try {
-      return await ready.promise;
+      return { ...(await ready.promise), kept };
     } catch (error) {
-      const joined = await tokens.current();
-      if (error instanceof SignedInElsewhere && joined?.refreshToken !== undefined) return prepareRefresh();
-      throw error;
+      const refresh = error instanceof SignedInElsewhere ? await prepareRefresh() : undefined;
+      if (refresh === undefined) throw error;
+      return refresh;
     }
+  }
+
+  /** The SDK's token request was refused. A client that the application brought along is not replaced: that is an error. */
+  async function giveUp(refused: Posting, scope: InvalidationScope): Promise<void> {
+    const forgotten = await forgetClient(refused.context, scope);
+    const error = forgotten || scope === 'tokens' ? refusedForGood() : clientRefused();
+    refused.slot.fail(error);
+    await refused.kept.catch(() => undefined);
+    if (error.code === 'invalid_client' && scope !== 'discovery') throw error;
+  }
+
+  async function forgetClient(context: Posting['context'] | undefined, scope: InvalidationScope): Promise<boolean> {
+    if (context?.registration !== 'dynamic' || (scope !== 'all' && scope !== 'client')) return false;
+    await session.registrations.remove(context.issuer, context.client.client_id);
+    return true;
+  }
+
+  async function dropRefreshToken(): Promise<void> {
+    await session.store.lock(
+      session.tokensKey,
+      async (lease) => {
+        const current = await tokens.reload();
+        if (current?.refreshToken !== undefined) await tokens.setTokens(withoutRefreshToken(current), { lease });
+      },
+      { timeoutMs: options.lockTimeoutMs },
+    );
   }
 
   function openSlot(
@@ -222,7 +272,7 @@ export function createOAuthClientProvider(session: AuthSession): McpOAuthClientP
     if (resource !== undefined) parameters.set('resource', resource);
     const { authorizationServer, client } = context;
     const authenticate = clientAuthentication(context);
-    return exchangeSlot(
+    const slot = exchangeSlot(
       {
         parameters,
         tokenEndpoint:
@@ -240,6 +290,9 @@ export function createOAuthClientProvider(session: AuthSession): McpOAuthClientP
       options.clock,
       options.requestTimeoutMs,
     );
+    const forget = session.onInterrupt(slot.fail);
+    slot.answer.then(forget, forget);
+    return slot;
   }
 }
 
@@ -256,10 +309,16 @@ function fromWire(wire: WireTokens, now: number): TokenSet {
     accessToken: wire.access_token,
     tokenType: wire.token_type.toLowerCase(),
     issuedAt: now,
-    ...(wire.expires_in === undefined ? {} : { expiresAt: now + wire.expires_in * 1000 }),
+    // Zero or less stands for a token that does not expire.
+    ...(wire.expires_in === undefined || wire.expires_in <= 0 ? {} : { expiresAt: now + wire.expires_in * 1000 }),
     ...(wire.refresh_token === undefined ? {} : { refreshToken: wire.refresh_token }),
     ...(wire.scope === undefined ? {} : { scope: parseScope(wire.scope) }),
   };
+}
+
+/** What the answer does not repeat stays, but not when the former token would have expired. */
+function refreshed({ expiresAt: _former, ...former }: TokenSet, answer: TokenSet): TokenSet {
+  return { ...former, ...answer };
 }
 
 function toWire(current: TokenSet | undefined, accessToken: string, now: number) {
@@ -278,6 +337,21 @@ function withoutRefreshToken({ refreshToken: _dropped, ...rest }: TokenSet): Tok
 
 function withoutSlash(issuer: string): string {
   return issuer.endsWith('/') ? issuer.slice(0, -1) : issuer;
+}
+
+function clientRefused(): McpOAuthError {
+  return new McpOAuthError(
+    'invalid_client',
+    'The authorization server does not accept this client. Check `clientInformation` (id, secret, authentication method).',
+    { stage: 'token', oauthError: 'invalid_client' },
+  );
+}
+
+function refusedForGood(): McpOAuthError {
+  return new McpOAuthError('token_request_failed', 'The authorization server refused the token request of the SDK.', {
+    stage: 'token',
+    oauthError: 'invalid_grant',
+  });
 }
 
 function neverAsked(): never {

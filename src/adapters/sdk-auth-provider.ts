@@ -1,5 +1,6 @@
 import type { AuthSession } from '../authorization/session.js';
 import { findAuthChallenge, parseChallenges } from '../challenge.js';
+import type { TokenSet } from '../tokens/token-set.js';
 
 /** What the v2 SDK hands to `onUnauthorized`. */
 export interface UnauthorizedContext {
@@ -31,18 +32,23 @@ export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
     async onUnauthorized({ response }) {
       const refused = lastGiven;
       const stored = await session.tokens.reload();
-      if (refused !== undefined) {
-        // The SDK tries once more and gives up by itself where that does not help.
-        if (stored !== undefined && (stored.accessToken !== refused || isYoung(stored.issuedAt))) return;
-        if ((await session.refreshRefused(refused, session.closed)) !== undefined) return;
-      }
+      // The SDK tries once more and gives up by itself where that does not help.
+      if (isUsable(stored) && (stored?.accessToken !== refused || isYoung(stored?.issuedAt))) return;
+      if (refused !== undefined && (await session.refreshRefused(refused, session.closed)) !== undefined) return;
       await session.assertUsable();
       const challenge = findAuthChallenge(parseChallenges(response));
       await session.signIn({ reason: 'unauthorized', challenge });
     },
   };
 
-  function isYoung(issuedAt: number): boolean {
+  /** Whether `token()` would give something for them. */
+  function isUsable(stored: TokenSet | undefined): boolean {
+    if (stored === undefined) return false;
+    const { expiresAt, refreshToken } = stored;
+    return refreshToken !== undefined || expiresAt === undefined || expiresAt > session.options.clock.now();
+  }
+
+  function isYoung(issuedAt = 0): boolean {
     return Math.abs(session.options.clock.now() - issuedAt) < YOUNG_MS;
   }
 }

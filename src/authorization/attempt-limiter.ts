@@ -4,6 +4,8 @@ import type { Clock } from '../clock.js';
 export interface AttemptLimiter {
   /** Counts an attempt and tells whether it is allowed. A refused attempt does not count. */
   take(key: string): boolean;
+  /** Whether {@link take} would allow an attempt now. Counts nothing. */
+  allows(key: string): boolean;
   /** Forgets what was counted for `key`, or everything. */
   reset(key?: string): void;
 }
@@ -13,10 +15,13 @@ const MOST_KEYS = 1_000;
 /** At most `limit` attempts for a key in `windowMs` milliseconds. */
 export function attemptLimiter(clock: Clock, limit: number, windowMs: number): AttemptLimiter {
   const attempts = new Map<string, number[]>();
+  const recentOf = (key: string, now: number) =>
+    (attempts.get(key) ?? []).filter((time) => now - time < windowMs && time <= now);
   return {
+    allows: (key) => recentOf(key, clock.now()).length < limit,
     take(key) {
       const now = clock.now();
-      const recent = (attempts.get(key) ?? []).filter((time) => now - time < windowMs && time <= now);
+      const recent = recentOf(key, now);
       if (recent.length >= limit) {
         attempts.set(key, recent);
         return false;

@@ -29,6 +29,7 @@ export function discoveryCache(options: ResolvedOptions, http: Http, emit: OnEve
       const discovery = await discover(options.server, {
         http,
         signal,
+        clock: options.clock,
         ...(challenge === undefined ? {} : { challenge }),
         ...(options.resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl: options.resourceMetadataUrl }),
         ...(preferredIssuer === undefined ? {} : { preferredIssuer }),

@@ -1,6 +1,6 @@
 import { abortError, isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { emitter, type OnEvent } from '../events.js';
-import { classifyRefreshFailure, refreshTokens } from '../grants/index.js';
+import { classifyRefreshFailure } from '../grants/index.js';
 import { createHttp, type Http } from '../http/index.js';
 import type { ResolvedOptions } from '../options.js';
 import { clientIdentity, type RegistrationStore, registrationStore } from '../registration/index.js';
@@ -8,14 +8,19 @@ import { coversScope, unionScopes } from '../scope.js';
 import type { Lease, TokenStore } from '../stores/token-store.js';
 import { TokenManager } from '../tokens/token-manager.js';
 import type { TokenSet } from '../tokens/token-set.js';
+import { Waits } from '../tokens/wait.js';
 import { type AttemptLimiter, attemptLimiter } from './attempt-limiter.js';
 import { discoveryCache } from './discovery-cache.js';
+import { OpenStreams } from './open-streams.js';
 import { PendingCallbacks } from './redirect-target.js';
-import { readContext, type SessionContext, writeContext } from './session-context.js';
+import { readContext, type SessionContext } from './session-context.js';
+import { notAgain, signInTimeout, tokenRejected } from './session-errors.js';
+import { refreshSession } from './session-refresh.js';
 import { SharedTask, type Waiter } from './shared-task.js';
 import {
   type AuthorizedCallback,
   authorizeInBrowser,
+  forgetRefusedRegistration,
   redeem,
   type SignInParts,
   type SignInRequest,
@@ -31,6 +36,7 @@ export type Exchange = (
 
 /** What 401s alone may cause, across requests: sign-ins, and refreshes of tokens that had not expired. */
 const WINDOW_MS = 600_000;
+const LONGEST_RELEASE_MS = 1_000;
 const MOST_SIGN_INS = 3;
 const MOST_FORCED_REFRESHES = 60;
 
@@ -46,11 +52,16 @@ export class AuthSession {
   readonly registrations: RegistrationStore;
   readonly emit: OnEvent;
   readonly parts: SignInParts;
+  /** Event streams that were opened with this session's token. */
+  readonly streams = new OpenStreams();
   readonly #key: string;
   readonly #closing = new AbortController();
   readonly #signIns: AttemptLimiter;
   readonly #forcedRefreshes: AttemptLimiter;
+  readonly #interruptible = new Set<(reason: McpOAuthError) => void>();
   #lastRefused: string | undefined;
+  /** How the last sign-in ended, where it failed. */
+  #lastFailure: McpOAuthError | undefined;
   /** This library's own token request. */
   readonly #exchange: Exchange = async ({ transaction, arrival }, keep, signal) =>
     keep(await redeem(this.parts, transaction, arrival.url, signal));
@@ -75,7 +86,7 @@ export class AuthSession {
     this.tokens = new TokenManager({
       store,
       key: this.tokensKey,
-      refresh: (tokens, { signal }) => this.#refresh(tokens, signal),
+      refresh: (tokens, { signal }) => refreshSession(this.parts, tokens, signal),
       isFinal: isFinalFailure,
       clock: options.clock,
       onEvent: this.emit,
@@ -92,8 +103,13 @@ export class AuthSession {
       emit: this.emit,
       session: this.#key,
       preferredIssuer: () => this.#preferredIssuer(),
+      prompted: (reason) => {
+        if (reason === 'unauthorized') this.#signIns.take('');
+      },
     };
-    options.signal?.addEventListener('abort', () => this.close(), { once: true });
+    // A signal may outlive many providers: it keeps none of them alive.
+    options.signal?.addEventListener('abort', () => this.close(), { once: true, signal: this.closed });
+    if (options.signal?.aborted) this.close();
   }
 
   /** The store's key of the tokens, which is the key of their lock too. */
@@ -108,19 +124,25 @@ export class AuthSession {
 
   /** Whether the account signed out and has not asked to come back. */
   async isSignedOut(): Promise<boolean> {
-    // Only "no" is remembered: a sign-out that another window wrote may be taken back there.
-    if (this.#signedOut === undefined && (await this.store.get(this.#signedOutKey)) === undefined)
-      this.#signedOut = false;
-    return this.#signedOut ?? true;
+    if (this.#signedOut === true) return true;
+    try {
+      // Asked each time: another window may have signed out, and come back.
+      const signedOut = (await this.store.get(this.#signedOutKey)) !== undefined;
+      if (!signedOut) this.#signedOut = false;
+      return signedOut;
+    } catch (error) {
+      // A store that fails later does not end a session that goes on from memory.
+      if (this.#signedOut === undefined) throw error;
+      return false;
+    }
   }
 
   /** Remembers that the account signed out, or that it came back. */
   async setSignedOut(signedOut: boolean): Promise<void> {
-    const before = this.#signedOut;
     // In memory first: whatever the store does, this process stays signed out.
     this.#signedOut = signedOut;
     if (signedOut) await this.store.set(this.#signedOutKey, '1');
-    else if (before !== false) await this.store.delete(this.#signedOutKey);
+    else await this.store.delete(this.#signedOutKey);
   }
 
   /** Throws where nothing may be sent any more. */
@@ -220,7 +242,13 @@ export class AuthSession {
         stage: 'callback',
       });
     }
-    return this.#keep(await redeem(this.parts, taken, url, this.closed));
+    try {
+      return await this.#keep(await redeem(this.parts, taken, url, this.closed));
+    } catch (error) {
+      const { issuer, client, registration: kind } = taken;
+      await forgetRefusedRegistration(this.parts, { issuer, client, kind }, error);
+      throw error;
+    }
   }
 
   /** Ends what is under way. Safe to call twice. */
@@ -230,20 +258,43 @@ export class AuthSession {
       stage: 'authorization',
     });
     this.#closing.abort(reason);
-    this.#current?.task.cancel(reason);
+    this.interrupt(reason);
     this.tokens.close();
     void this.http.close().catch(() => undefined);
   }
 
-  /** Ends the sign-in that is under way, if any. */
-  cancelSignIn(reason: McpOAuthError): void {
+  /** Resolves when the sign-in that `close()` ended has released its listener. Bounded: what the application was asked may never answer. */
+  async released(): Promise<void> {
+    const task = this.#current?.task;
+    if (task === undefined) return;
+    await new Promise<void>((resolve) => {
+      const stop = this.options.clock.schedule(LONGEST_RELEASE_MS, resolve, { keepAlive: true });
+      void task.settled().then(() => {
+        stop();
+        resolve();
+      });
+    });
+  }
+
+  /** Ends what is under way for the session that is there now: a sign-in, an SDK's token request, open streams. */
+  interrupt(reason: McpOAuthError): void {
     this.#current?.task.cancel(reason);
+    for (const end of this.#interruptible) end(reason);
+    this.streams.end(reason);
+  }
+
+  /** Calls `end` where the session is interrupted, until the function that it returns is called. */
+  onInterrupt(end: (reason: McpOAuthError) => void): () => void {
+    this.#interruptible.add(end);
+    return () => this.#interruptible.delete(end);
   }
 
   /** Whether a person may be asked now; throws `interaction_required` where not. */
-  async assertInteractive(reason: SignInRequest['reason']): Promise<void> {
+  async #assertInteractive(reason: SignInRequest['reason'], signal: AbortSignal): Promise<void> {
     const { interactive } = this.options;
-    const allowed = typeof interactive === 'function' ? await interactive({ reason }) : interactive;
+    // The application may never answer; whoever waits must be able to leave.
+    const ask = async () => (typeof interactive === 'function' ? interactive({ reason }) : interactive);
+    const allowed = await new Waits().until(ask(), 'authorization', signal);
     if (allowed === false) {
       throw new McpOAuthError(
         'interaction_required',
@@ -259,7 +310,9 @@ export class AuthSession {
     holder: AbortSignal | undefined,
     exchange: Exchange | undefined,
   ): Promise<TokenSet> {
-    if (request.reason === 'unauthorized' && !this.#signIns.take('')) return Promise.reject(tokenRejected());
+    if (request.reason === 'unauthorized' && !this.#signIns.allows('')) {
+      return Promise.reject(this.#lastFailure === undefined ? tokenRejected() : notAgain(this.#lastFailure));
+    }
     const task: SharedTask<TokenSet> = new SharedTask('authorization', (signal) =>
       this.#runSignIn(request, exchange ?? this.#exchange, task, signal),
     );
@@ -278,12 +331,15 @@ export class AuthSession {
     const { clock, signInTimeoutMs } = this.options;
     const stopTimer = clock.schedule(signInTimeoutMs, () => task.cancel(signInTimeout(signInTimeoutMs)));
     try {
-      await this.assertInteractive(request.reason);
+      await this.#assertInteractive(request.reason, signal);
       return await authorizeInBrowser(this.parts, request, signal, (callback) =>
         exchange(callback, (tokens, lease) => this.#keep(tokens, lease), signal),
       );
     } catch (error) {
-      if (isMcpOAuthError(error)) this.emit({ type: 'sign_in_failed', error });
+      if (isMcpOAuthError(error)) {
+        this.#lastFailure = error;
+        this.emit({ type: 'sign_in_failed', error });
+      }
       throw error;
     } finally {
       stopTimer();
@@ -292,58 +348,11 @@ export class AuthSession {
 
   async #keep(tokens: TokenSet, lease?: Lease): Promise<TokenSet> {
     await this.tokens.setTokens(tokens, lease === undefined ? {} : { lease });
-    await this.setSignedOut(false);
+    this.#lastFailure = undefined;
+    await this.#comeBack();
     const context = readContext(tokens) as SessionContext;
     this.emit({ type: 'signed_in', issuer: context.issuer, scope: tokens.scope ?? [], expiresAt: tokens.expiresAt });
     return tokens;
-  }
-
-  async #refresh(tokens: TokenSet, signal: AbortSignal): Promise<TokenSet> {
-    const context = readContext(tokens);
-    if (context === undefined || tokens.refreshToken === undefined) {
-      throw new McpOAuthError('token_request_failed', 'These tokens cannot be refreshed. Sign in again.', {
-        stage: 'token',
-        oauthError: 'invalid_grant',
-      });
-    }
-    const { tokenParameters, clock } = this.options;
-    const client = this.#currentClient(context);
-    try {
-      const result = await refreshTokens(
-        {
-          authorizationServer: context.authorizationServer,
-          client,
-          refreshToken: tokens.refreshToken,
-          ...(context.resource === undefined ? {} : { resource: context.resource }),
-          ...(tokens.scope === undefined ? {} : { previousScope: tokens.scope }),
-          ...(tokenParameters === undefined ? {} : { tokenParameters }),
-        },
-        { http: this.http, signal, clock },
-      );
-      return { ...result.tokens, context: writeContext({ ...context, client: result.client ?? client }) };
-    } catch (error) {
-      if (classifyRefreshFailure(error) === 'client' && context.registration === 'dynamic') {
-        // The server forgot the registration: it goes, and with it the refresh token that was bound to it.
-        await this.registrations.remove(context.issuer, context.client.client_id);
-        throw new McpOAuthError(
-          'token_request_failed',
-          'The authorization server no longer knows this client. Sign in again.',
-          {
-            stage: 'token',
-            cause: error,
-            oauthError: 'invalid_grant',
-          },
-        );
-      }
-      throw error;
-    }
-  }
-
-  /** The application's own client where it brings one: a secret that was changed there must not be shadowed by the stored one. */
-  #currentClient(context: SessionContext): SessionContext['client'] {
-    const given = this.options.clientInformation;
-    if (context.registration !== 'pre-registered' || typeof given !== 'object') return context.client;
-    return given.client_id === context.client.client_id ? { ...context.client, ...given } : context.client;
   }
 
   async #preferredIssuer(): Promise<string | undefined> {
@@ -352,18 +361,19 @@ export class AuthSession {
     return readContext(await this.tokens.current())?.issuer;
   }
 
+  /** New tokens count even where the store cannot forget that the account was signed out. */
+  async #comeBack(): Promise<void> {
+    try {
+      await this.setSignedOut(false);
+    } catch (cause) {
+      const message = 'The store still says that this account signed out, so the next start will ask for authorize().';
+      this.emit({ type: 'store_error', error: new McpOAuthError('store_failed', message, { stage: 'store', cause }) });
+    }
+  }
+
   get #signedOutKey(): string {
     return `signed-out/${this.#key}`;
   }
-}
-
-/** The MCP server and its authorization server disagree; nobody is asked again because of it. */
-export function tokenRejected(): McpOAuthError {
-  return new McpOAuthError(
-    'token_rejected',
-    'The MCP server refuses tokens that its authorization server has just issued. Check that both agree on the resource (audience) and on the time; authorize() tries again.',
-    { stage: 'resource', status: 401 },
-  );
 }
 
 function isFinalFailure(error: unknown): boolean {
@@ -387,12 +397,4 @@ function parseCallback(callbackUrl: string | URL): URL {
       },
     );
   }
-}
-
-function signInTimeout(ms: number): McpOAuthError {
-  return new McpOAuthError(
-    'sign_in_timeout',
-    `Nobody finished the sign-in within ${Math.round(ms / 1000)} s (timeouts.signIn). Start it again.`,
-    { stage: 'authorization' },
-  );
 }

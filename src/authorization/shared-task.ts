@@ -17,6 +17,8 @@ export class SharedTask<T> {
   readonly #run: (signal: AbortSignal) => Promise<T>;
   readonly #stage: Stage;
   #result: Promise<T> | undefined;
+  /** Of the signals that keep the work alive; many callers share one, and it gets one listener. */
+  readonly #holders = new Set<AbortSignal>();
   #waiters = 0;
   #settled = false;
 
@@ -25,9 +27,14 @@ export class SharedTask<T> {
     this.#run = run;
   }
 
-  /** Whether joining still makes sense: not settled and not cancelled. */
+  /** Whether joining still makes sense: begun, not settled and not cancelled. */
   get active(): boolean {
-    return !this.#settled && !this.#controller.signal.aborted;
+    return this.#result !== undefined && !this.#settled && !this.#controller.signal.aborted;
+  }
+
+  /** Resolves when the work is over, whichever way; at once where it has not begun. */
+  async settled(): Promise<void> {
+    await this.#result?.catch(() => undefined);
   }
 
   /** Ends the work; everyone who waits gets `reason`. */
@@ -35,9 +42,10 @@ export class SharedTask<T> {
     if (!this.#settled) this.#controller.abort(reason);
   }
 
-  /** Keeps the work alive, without waiting for it, until `signal` aborts. */
+  /** Keeps work that has begun alive, without waiting for it, until `signal` aborts. */
   hold(signal: AbortSignal): void {
-    if (this.#settled || signal.aborted) return;
+    if (!this.active || signal.aborted || this.#holders.has(signal)) return;
+    this.#holders.add(signal);
     this.#waiters += 1;
     const onAbort = () => this.#leave();
     signal.addEventListener('abort', onAbort, { once: true });

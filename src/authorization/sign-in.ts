@@ -53,6 +53,8 @@ export interface SignInParts {
   /** The session's key: server and account. */
   readonly session: string;
   readonly preferredIssuer: () => Promise<string | undefined>;
+  /** Told when a browser is about to be opened. */
+  readonly prompted: (reason: InteractionReason) => void;
 }
 
 /** A callback that belongs to a transaction, with the state checked and the transaction used up. */
@@ -67,6 +69,8 @@ interface Attempt {
   offlineAccess: boolean;
   /** Whether a registration that the server had forgotten was replaced. */
   reregistered: boolean;
+  /** Whether `offline_access` was added to what is wanted. */
+  addedOfflineAccess?: boolean;
   client?: ResolvedClient;
 }
 
@@ -97,11 +101,13 @@ export async function authorizeInBrowser<T>(
 
 /** Whether another attempt, made in another way, may succeed; each way is tried once. */
 async function canTryAgain(parts: SignInParts, attempt: Attempt, error: unknown): Promise<boolean> {
-  if (attempt.offlineAccess && isOAuthError(error, 'invalid_scope')) {
+  if (attempt.offlineAccess && attempt.addedOfflineAccess === true && isOAuthError(error, 'invalid_scope')) {
     attempt.offlineAccess = false;
     return true;
   }
-  if (attempt.reregistered || !(await forgetDeadRegistration(parts, attempt.client, error))) return false;
+  // A registration of this very sign-in cannot have been forgotten.
+  if (attempt.reregistered || attempt.client?.reused !== true) return false;
+  if (!(await forgetRefusedRegistration(parts, attempt.client, error))) return false;
   attempt.reregistered = true;
   return true;
 }
@@ -194,6 +200,7 @@ async function attemptAuthorization<T>(
       throw authorizationRequired(browserUrl);
     }
     try {
+      parts.prompted(request.reason);
       const arrival = await presentAndWait(parts, target, transaction, browserUrl, signal);
       return await finish(parts, transaction, arrival, use);
     } finally {
@@ -250,6 +257,7 @@ async function openTransaction(
   const { scope, prompt } = attempt.offlineAccess
     ? withOfflineAccess(wanted, discovery.authorizationServer)
     : { scope: wanted, prompt: undefined };
+  attempt.addedOfflineAccess = scope.length > wanted.length;
   const resource = options.resource === false ? undefined : (options.resource ?? discovery.resource);
   const codeVerifier = generateCodeVerifier();
   const transaction: Transaction = {
@@ -358,12 +366,12 @@ function isUserDecision(error: unknown): boolean {
 }
 
 /** A registration that the server no longer knows is dropped, so that the next attempt registers anew. */
-async function forgetDeadRegistration(
+export async function forgetRefusedRegistration(
   parts: SignInParts,
-  client: ResolvedClient | undefined,
+  client: Pick<ResolvedClient, 'issuer' | 'kind' | 'client'>,
   error: unknown,
 ): Promise<boolean> {
-  if (client === undefined || client.kind !== 'dynamic' || !client.reused) return false;
+  if (client.kind !== 'dynamic') return false;
   if (!isOAuthError(error, 'invalid_client') && !isOAuthError(error, 'unauthorized_client')) return false;
   await parts.registrations.remove(client.issuer, client.client.client_id);
   return true;

@@ -3,7 +3,7 @@ import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { coversScope, formatScope, parseScope, unionScopes } from '../scope.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { type AttemptLimiter, attemptLimiter } from './attempt-limiter.js';
-import type { AuthSession } from './session.js';
+import type { AuthSession, Exchange } from './session.js';
 import { readContext } from './session-context.js';
 import { SharedTask, type Waiter } from './shared-task.js';
 
@@ -50,7 +50,12 @@ export class StepUp {
    * @throws McpOAuthError `step_up_denied` where someone refused, `insufficient_scope` where asking again would not help.
    * @see {@link https://www.rfc-editor.org/rfc/rfc6750.html#section-3.1 | RFC 6750 section 3.1}
    */
-  async obtain(operation: RefusedOperation, waiter: Waiter, holder?: AbortSignal): Promise<string> {
+  async obtain(
+    operation: RefusedOperation,
+    waiter: Waiter,
+    holder?: AbortSignal,
+    exchange?: Exchange,
+  ): Promise<string> {
     for (;;) {
       const tokens = await this.#session.tokens.current();
       const required = requiredScope(operation);
@@ -61,7 +66,7 @@ export class StepUp {
       this.#assertNotDenied(required);
       const current = this.#current;
       if (current === undefined || !current.task.active) {
-        return (await this.#start(operation, required, tokens, waiter, holder)).accessToken;
+        return (await this.#start(operation, required, tokens, waiter, holder, exchange)).accessToken;
       }
       if (holder !== undefined) current.task.hold(holder);
       const got = await current.task.join(waiter);
@@ -75,12 +80,13 @@ export class StepUp {
     tokens: TokenSet | undefined,
     waiter: Waiter,
     holder: AbortSignal | undefined,
+    exchange: Exchange | undefined,
   ): Promise<TokenSet> {
     if (!this.#limiter.take(`${operation.method ?? ''} ${operation.tool ?? ''}`)) {
       throw stillInsufficient(operation.challenge);
     }
     const task: SharedTask<TokenSet> = new SharedTask('step-up', (signal) =>
-      this.#run(operation, required, tokens, task, signal),
+      this.#run(operation, required, tokens, task, signal, exchange),
     );
     this.#current = { task, required };
     const result = task.join(waiter);
@@ -94,6 +100,7 @@ export class StepUp {
     tokens: TokenSet | undefined,
     task: SharedTask<TokenSet>,
     signal: AbortSignal,
+    exchange: Exchange | undefined,
   ): Promise<TokenSet> {
     const session = this.#session;
     const granted = tokens?.scope ?? [];
@@ -104,7 +111,12 @@ export class StepUp {
       session.emit({ type: 'step_up', scope: required, allowed });
       if (!allowed) throw denied(required);
       const scope = unionScopes(readContext(tokens)?.requestedScope, granted, required);
-      return await session.signIn({ reason: 'step-up', challenge: operation.challenge, scope }, { signals: [signal] });
+      return await session.signIn(
+        { reason: 'step-up', challenge: operation.challenge, scope },
+        { signals: [signal] },
+        undefined,
+        exchange,
+      );
     } catch (error) {
       if (!isMcpOAuthError(error) || (error.code !== 'access_denied' && error.code !== 'step_up_denied')) throw error;
       this.#denied.push(required);

@@ -2,10 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type AuthorizationServer, startAuthorizationServer } from '../../examples/servers/authorization-server.js';
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
 import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
-import { startMcpServerV2 } from '../../examples/servers/mcp-server-v2.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
-import { createAuthProvider, getAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { closers, FOUR, isSse, MODERN, open, person, rejection, signingIn, STREAMABLE, urlFor } from './support.js';
+import { createAuthProvider, getAuthProvider } from '../../src/index.js';
+import { closers, FOUR, isSse, open, person, rejection, STREAMABLE, signingIn, urlFor } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -38,12 +37,12 @@ describe.each(FOUR)('$name at real servers', (kind) => {
   });
 });
 
-describe.each([...FOUR])('$name', (kind) => {
+describe.each(FOUR)('$name', (kind) => {
   it('F24: a person who takes longer than the request timeout still gets connected', async () => {
     const server = closing(await startInternalMcpServerV1());
     const who = closing(person({ delayMs: 500 }));
     const opened = closing(open(kind, urlFor(kind, server), signingIn(who)));
-    await opened.connect({ timeout: 200 });
+    await opened.connect({ timeout: 300 });
     expect(await opened.call('echo', { text: 'patience' })).toBe('patience');
     expect(who.tabs).toHaveLength(1);
   });
@@ -70,15 +69,17 @@ describe.each([...FOUR])('$name', (kind) => {
   it("F41: transport.fetch and requestInit lie underneath, and our Authorization wins over requestInit's", async () => {
     const server = closing(await startInternalMcpServerV1());
     const seen: { method: string; authorization: string | null; custom: string | null }[] = [];
-    const recording = (name: string): typeof fetch => (input, init) => {
-      const headers = new Headers(init?.headers);
-      seen.push({
-        method: `${name} ${init?.method ?? 'GET'}`,
-        authorization: headers.get('authorization'),
-        custom: headers.get('x-custom'),
-      });
-      return fetch(input, init);
-    };
+    const recording =
+      (name: string): typeof fetch =>
+      (input, init) => {
+        const headers = new Headers(init?.headers);
+        seen.push({
+          method: `${name} ${init?.method ?? 'GET'}`,
+          authorization: headers.get('authorization'),
+          custom: headers.get('x-custom'),
+        });
+        return fetch(input, init);
+      };
     const opened = closing(
       open(kind, urlFor(kind, server), {
         ...signingIn(closing(person())),
@@ -104,17 +105,26 @@ describe.each([...FOUR])('$name', (kind) => {
 });
 
 describe('requests until the first result', () => {
-  it.each(STREAMABLE)('$name: 9 cold, of which 5 authorize; none extra with a stored token; one with an expired one', async (kind) => {
+  it.each(
+    STREAMABLE,
+  )('$name: 9 cold, of which 5 authorize; none extra with a stored token; one with an expired one', async (kind) => {
     const server = closing(await startRotatingServer());
     const who = closing(person());
     const options = signingIn(who);
     const cold = closing(open(kind, server.url, options));
     await cold.connect();
     await cold.call('echo', { text: 'hi' });
-    const withoutBrowser = () => server.counts.total() - server.counts.count('authorize') - server.counts.count('mcp:GET');
+    const withoutBrowser = () =>
+      server.counts.total() - server.counts.count('authorize') - server.counts.count('mcp:GET');
     expect(withoutBrowser()).toBe(8);
-    expect(server.counts.total() - server.counts.count('authorize')).toBe(9);
-    expect(server.counts.snapshot()).toMatchObject({ 'resource-metadata': 1, 'server-metadata': 1, register: 1, token: 1 });
+    // The ninth is the transport's own attempt at a stream.
+    await expect.poll(() => server.counts.count('mcp:GET')).toBe(1);
+    expect(server.counts.snapshot()).toMatchObject({
+      'resource-metadata': 1,
+      'server-metadata': 1,
+      register: 1,
+      token: 1,
+    });
     await cold.close();
 
     server.counts.reset();
@@ -147,20 +157,10 @@ describe('requests until the first result', () => {
     );
     await opened.connect();
     expect(server.counts.count('register')).toBe(0);
-    const authorization = ['resource-metadata', 'server-metadata', 'token'].map((kindOf) => server.counts.count(kindOf));
+    const authorization = ['resource-metadata', 'server-metadata', 'token'].map((kindOf) =>
+      server.counts.count(kindOf),
+    );
     expect(authorization).toEqual([1, 1, 1]);
     expect(server.counts.count('mcp', 401)).toBe(1);
-  });
-});
-
-describe('the wire of 2026-07-28', () => {
-  it('connects, signs in and works', async () => {
-    const as = closing(await startAuthorizationServer());
-    const server = closing(await startMcpServerV2({ authorizationServer: as, scopesSupported: ['mcp:read'] }));
-    const who = closing(person({ delayMs: 400 }));
-    const opened = closing(open(MODERN, server.url, signingIn(who, new MemoryTokenStore())));
-    await opened.connect({ timeout: 200 });
-    expect(await opened.call('echo', { text: 'modern' })).toBe('modern');
-    expect(who.tabs).toHaveLength(1);
   });
 });

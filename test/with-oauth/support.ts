@@ -9,6 +9,7 @@ import { StreamableHTTPClientTransport as StreamableV1 } from '@modelcontextprot
 import { type PersonOptions, type PersonResult, playPerson } from '../../examples/servers/person.js';
 import {
   type AuthProvider,
+  type AuthProviderOptions,
   isMcpOAuthError,
   type McpOAuthError,
   MemoryTokenStore,
@@ -35,7 +36,12 @@ export const SSE: readonly Kind[] = [
   { name: 'v2 SSE', sdk: 'v2', Transport: SseV2 },
 ];
 export const FOUR: readonly Kind[] = [...STREAMABLE, ...SSE];
-export const MODERN: Kind = { name: 'v2 Streamable HTTP, modern wire', sdk: 'v2', Transport: StreamableV2, modern: true };
+export const MODERN: Kind = {
+  name: 'v2 Streamable HTTP, modern wire',
+  sdk: 'v2',
+  Transport: StreamableV2,
+  modern: true,
+};
 
 export const isSse = (kind: Kind): boolean => SSE.includes(kind);
 
@@ -65,8 +71,14 @@ export interface Opened {
   close(): Promise<void>;
 }
 
-export type Options = WithOAuthOptions<TransportClass> & {
-  readonly transport?: { readonly fetch?: typeof fetch; readonly requestInit?: RequestInit; readonly [name: string]: unknown };
+/** The options of any of the four: `transport` is not narrowed by a class here. */
+export type Options = Omit<AuthProviderOptions, 'serverUrl'> & {
+  readonly authProvider?: AuthProvider;
+  readonly transport?: {
+    readonly fetch?: typeof fetch;
+    readonly requestInit?: RequestInit;
+    readonly eventSourceInit?: { readonly fetch: typeof fetch };
+  };
 };
 
 /** A client with a transport by `withOAuth`, not yet connected. */
@@ -81,7 +93,8 @@ export function open(kind: Kind, url: string, options: Options): Opened {
       transport,
       errors,
       connect: (request) => client.connect(transport as unknown as Parameters<typeof client.connect>[0], request),
-      call: async (name, args = {}, request) => text(await client.callTool({ name, arguments: args }, undefined, request)),
+      call: async (name, args = {}, request) =>
+        text(await client.callTool({ name, arguments: args }, undefined, request)),
       close: () => client.close(),
     };
   }
@@ -126,6 +139,28 @@ export function person(options: PersonOptions = {}): Person {
   };
 }
 
+/** A person who, once `wait()` was called, does nothing until `goOn()`. */
+export function hesitantPerson(): Person & { wait(): void; goOn(): void } {
+  const who = person();
+  const tabs: string[] = [];
+  let waiting = false;
+  return {
+    tabs,
+    openBrowser(url) {
+      tabs.push(url);
+      if (!waiting) who.openBrowser(url);
+    },
+    wait() {
+      waiting = true;
+    },
+    goOn() {
+      waiting = false;
+      for (const url of tabs.filter((tab) => !who.tabs.includes(tab))) who.openBrowser(url);
+    },
+    close: who.close,
+  };
+}
+
 /** A person who looks at the page and does nothing. */
 export const absentPerson = (): Person => person({ delayMs: 600_000 });
 
@@ -165,5 +200,3 @@ export function closers() {
     },
   };
 }
-
-export type { AuthProvider };

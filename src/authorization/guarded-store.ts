@@ -1,0 +1,41 @@
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import type { TokenStore } from '../stores/token-store.js';
+
+/**
+ * The application's store, with failures of its own kind turned into `store_failed`: a caller of this library meets one kind of error.
+ * What the work under a lock throws is passed on as it is.
+ */
+export function guardedStore(store: TokenStore): TokenStore {
+  return {
+    get: (key) => guarded('read', () => store.get(key)),
+    set: (key, value, options) => guarded('written', () => store.set(key, value, options)),
+    delete: (key, options) => guarded('changed', () => store.delete(key, options)),
+    list: (prefix) => guarded('listed', () => store.list(prefix)),
+    async lock(key, fn, options) {
+      let failure: { readonly error: unknown } | undefined;
+      const work: typeof fn = async (lease) => {
+        try {
+          return await fn(lease);
+        } catch (error) {
+          failure = { error };
+          throw error;
+        }
+      };
+      return guarded('locked', () => store.lock(key, work, options)).catch((error: unknown) => {
+        throw failure === undefined ? error : failure.error;
+      });
+    },
+  };
+}
+
+async function guarded<T>(done: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (cause) {
+    if (isMcpOAuthError(cause)) throw cause;
+    throw new McpOAuthError('store_failed', `The token store could not be ${done}. Check the store, then try again.`, {
+      stage: 'store',
+      cause,
+    });
+  }
+}

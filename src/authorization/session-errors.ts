@@ -1,0 +1,25 @@
+import { McpOAuthError } from '../errors.js';
+
+/** The MCP server and its authorization server disagree; nobody is asked again because of it. */
+export function tokenRejected(): McpOAuthError {
+  return new McpOAuthError(
+    'token_rejected',
+    'The MCP server refuses tokens that its authorization server has just issued. Check that both agree on the resource (audience) and on the time; authorize() tries again.',
+    { stage: 'resource', status: 401 },
+  );
+}
+
+/** A person was asked often enough in vain; what the last answer was stays true. */
+export function notAgain({ code, message, stage, status, oauthError, url }: McpOAuthError): McpOAuthError {
+  const why = 'Several sign-ins in a row did not help, so no other is started now; authorize() starts one.';
+  return new McpOAuthError(code, `${message} ${why}`, { stage, status, oauthError, url });
+}
+
+/** Nobody finished the sign-in in time. */
+export function signInTimeout(ms: number): McpOAuthError {
+  return new McpOAuthError(
+    'sign_in_timeout',
+    `Nobody finished the sign-in within ${Math.round(ms / 1000)} s (timeouts.signIn). Start it again.`,
+    { stage: 'authorization' },
+  );
+}

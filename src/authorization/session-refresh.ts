@@ -1,0 +1,86 @@
+import { discoverProtectedResource } from '../discovery/index.js';
+import { McpOAuthError } from '../errors.js';
+import { classifyRefreshFailure, refreshTokens } from '../grants/index.js';
+import type { ResolvedOptions } from '../options.js';
+import type { TokenSet } from '../tokens/token-set.js';
+import { readContext, type SessionContext, writeContext } from './session-context.js';
+import type { SignInParts } from './sign-in.js';
+
+/** What a refresh of a session needs. */
+export type RefreshParts = Pick<SignInParts, 'options' | 'http' | 'registrations'>;
+
+/**
+ * Refreshes with what is stored beside the tokens: issuer, client and resource. Where a refresh token has lost its
+ * meaning, it fails with `invalid_grant`, which is definitive.
+ *
+ * @throws McpOAuthError as {@link refreshTokens}
+ */
+export async function refreshSession(parts: RefreshParts, tokens: TokenSet, signal: AbortSignal): Promise<TokenSet> {
+  const context = readContext(tokens);
+  if (context === undefined || tokens.refreshToken === undefined) {
+    throw over('These tokens cannot be refreshed. Sign in again.');
+  }
+  const { tokenParameters, clock } = parts.options;
+  const client = currentClient(parts.options, context);
+  try {
+    const result = await refreshTokens(
+      {
+        authorizationServer: context.authorizationServer,
+        client,
+        refreshToken: tokens.refreshToken,
+        ...(context.resource === undefined ? {} : { resource: context.resource }),
+        ...(tokens.scope === undefined ? {} : { previousScope: tokens.scope }),
+        ...(tokenParameters === undefined ? {} : { tokenParameters }),
+      },
+      { http: parts.http, signal, clock },
+    );
+    return { ...result.tokens, context: writeContext({ ...context, client: result.client ?? client }) };
+  } catch (error) {
+    throw await explained(parts, context, error, signal);
+  }
+}
+
+async function explained(
+  parts: RefreshParts,
+  context: SessionContext,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const kind = classifyRefreshFailure(error);
+  if (kind === 'client' && context.registration === 'dynamic') {
+    // The server forgot the registration: it goes, and with it the refresh token that was bound to it.
+    await parts.registrations.remove(context.issuer, context.client.client_id);
+    return over('The authorization server no longer knows this client. Sign in again.', error);
+  }
+  if (kind === 'temporary' && (await hasMoved(parts, context, signal))) {
+    return over('The MCP server names another authorization server now. Sign in again.', error);
+  }
+  return error;
+}
+
+/** Whether the MCP server definitively says that the authorization server that cannot be reached is no longer its own. */
+async function hasMoved(
+  { options, http }: RefreshParts,
+  context: SessionContext,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { server, clock, resourceMetadataUrl } = options;
+  try {
+    const resource = await discoverProtectedResource(server, { http, signal, clock, resourceMetadataUrl });
+    const named = resource?.authorizationServers ?? [];
+    return named.length > 0 && !named.includes(context.issuer);
+  } catch {
+    return false;
+  }
+}
+
+/** The application's own client where it brings one: a secret that was changed there must not be shadowed by the stored one. */
+function currentClient(options: ResolvedOptions, context: SessionContext): SessionContext['client'] {
+  const given = options.clientInformation;
+  if (context.registration !== 'pre-registered' || typeof given !== 'object') return context.client;
+  return given.client_id === context.client.client_id ? { ...context.client, ...given } : context.client;
+}
+
+function over(message: string, cause?: unknown): McpOAuthError {
+  return new McpOAuthError('token_request_failed', message, { stage: 'token', cause, oauthError: 'invalid_grant' });
+}

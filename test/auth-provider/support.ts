@@ -1,0 +1,148 @@
+import {
+  type RotatingServer,
+  type RotatingServerOptions,
+  startRotatingServer,
+} from '../../examples/servers/rotating-server.js';
+import type { Clock } from '../../src/clock.js';
+import {
+  type AuthEvent,
+  type AuthProvider,
+  type AuthProviderOptions,
+  createAuthProvider,
+  isMcpOAuthError,
+  type McpOAuthError,
+  MemoryTokenStore,
+} from '../../src/index.js';
+import { type Person, person, rejection } from '../with-oauth/support.js';
+
+export { closers, type Person, person, rejection } from '../with-oauth/support.js';
+
+/** The machine's time, moved on when told to. Waits between attempts are over at once; bounds end when the time comes. */
+export class TestClock implements Clock {
+  #offset = 0;
+  readonly #timers = new Map<object, { at: number; fn: () => void }>();
+
+  now(): number {
+    return Date.now() + this.#offset;
+  }
+
+  schedule(ms: number, fn: () => void, options?: { keepAlive?: boolean }): () => void {
+    if (options?.keepAlive === true && ms <= 2_000) {
+      const timer = setTimeout(fn, ms >= 200 ? 1 : ms);
+      return () => clearTimeout(timer);
+    }
+    const handle = {};
+    this.#timers.set(handle, { at: this.now() + ms, fn });
+    return () => this.#timers.delete(handle);
+  }
+
+  advance(ms: number): void {
+    this.#offset += ms;
+    for (const [handle, { at, fn }] of this.#timers) {
+      if (at > this.now()) continue;
+      this.#timers.delete(handle);
+      fn();
+    }
+  }
+}
+
+export const HOUR = 3_600_000;
+
+/** A JSON-RPC POST as a transport sends it. */
+export function rpc(method: string, params: Record<string, unknown> = {}, id: string | number = 1): RequestInit {
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id, method, params }),
+  };
+}
+
+export const callTool = (name: string, args: Record<string, unknown> = {}) =>
+  rpc('tools/call', { name, arguments: args });
+
+export interface Scene {
+  readonly server: RotatingServer;
+  readonly provider: AuthProvider;
+  readonly who: Person;
+  readonly store: MemoryTokenStore;
+  readonly clock: TestClock;
+  readonly events: AuthEvent[];
+  /** Another provider over the same store, as another window would have it. */
+  another(options?: Partial<AuthProviderOptions>): AuthProvider;
+  close(): Promise<void>;
+}
+
+/** A server, a person and a provider. Nobody has signed in yet. */
+export async function scene(
+  options: Partial<AuthProviderOptions> = {},
+  serverOptions: RotatingServerOptions = {},
+  who: Person = person(),
+): Promise<Scene> {
+  const server = await startRotatingServer(serverOptions);
+  const store = new MemoryTokenStore();
+  const clock = new TestClock();
+  const events: AuthEvent[] = [];
+  const providers: AuthProvider[] = [];
+  const another = (more: Partial<AuthProviderOptions> = {}) => {
+    const provider = createAuthProvider({
+      serverUrl: server.url,
+      store,
+      clock,
+      openBrowser: who.openBrowser,
+      onEvent: (event) => events.push(event),
+      ...options,
+      ...more,
+    });
+    providers.push(provider);
+    return provider;
+  };
+  return {
+    server,
+    provider: another(),
+    who,
+    store,
+    clock,
+    events,
+    another,
+    async close() {
+      for (const provider of providers) await provider.close();
+      await who.close();
+      await server.close();
+    },
+  };
+}
+
+/** The McpOAuthError that `promise` rejects with. */
+export async function failure(promise: Promise<unknown>): Promise<McpOAuthError> {
+  const error = await rejection(promise);
+  if (!isMcpOAuthError(error)) throw error;
+  return error;
+}
+
+/** Resolves when `condition` holds; the events that tests wait for come from sockets. */
+export async function until(condition: () => boolean, what = 'the condition'): Promise<void> {
+  for (let turn = 0; turn < 2_000; turn += 1) {
+    if (condition()) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    if (turn > 200) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  throw new Error(`${what} did not come`);
+}
+
+/** Whether nobody listens on a loopback port any more. */
+export async function isPortFree(url: string): Promise<boolean> {
+  return fetch(url).then(
+    () => false,
+    () => true,
+  );
+}
+
+/** The redirect URI of an authorization URL. */
+export const redirectUriOf = (authorizationUrl: string): string =>
+  new URL(authorizationUrl).searchParams.get('redirect_uri') ?? '';
+
+/** Where the authorization server sends the browser: what a hosted page would be called with. */
+export async function callbackOf(authorizationUrl: string): Promise<string> {
+  const response = await fetch(authorizationUrl, { redirect: 'manual' });
+  return response.headers.get('location') ?? '';
+}

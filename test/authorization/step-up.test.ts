@@ -1,0 +1,111 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { sendJson } from '../../examples/servers/loopback-server.js';
+import { callTool, closers, failure, person, rejection, scene, until } from '../auth-provider/support.js';
+
+const { closing, closeAll } = closers();
+afterEach(closeAll);
+
+async function signedIn(...args: Parameters<typeof scene>) {
+  const world = closing(await scene(...args));
+  await world.provider.authorize();
+  return world;
+}
+
+describe('StepUp', () => {
+  it('F23: an onStepUp that never answers is left by its callers, and its signal says so', async () => {
+    let asked: AbortSignal | undefined;
+    const { provider, server } = await signedIn({
+      onStepUp: ({ signal }) => {
+        asked = signal;
+        return new Promise<boolean>(() => undefined);
+      },
+    });
+    const controller = new AbortController();
+    const waiting = failure(provider.fetch(server.url, { ...callTool('create_issue'), signal: controller.signal }));
+    await until(() => asked !== undefined, 'the question');
+    controller.abort();
+    expect(await waiting).toMatchObject({ code: 'aborted' });
+    expect(asked?.aborted).toBe(true);
+  });
+
+  it('close() ends the question', async () => {
+    let asked = false;
+    const { provider, server } = await signedIn({
+      onStepUp: () => {
+        asked = true;
+        return new Promise<boolean>(() => undefined);
+      },
+    });
+    const waiting = failure(provider.fetch(server.url, callTool('create_issue')));
+    await until(() => asked, 'the question');
+    await provider.close();
+    expect(await waiting).toMatchObject({ code: 'closed' });
+  });
+
+  it('passes on what onStepUp throws', async () => {
+    const { provider, server } = await signedIn({
+      onStepUp: () => {
+        throw new Error('the dialog broke');
+      },
+    });
+    expect(await rejection(provider.fetch(server.url, callTool('create_issue')))).toMatchObject({
+      message: 'the dialog broke',
+    });
+  });
+
+  it('shows the server`s words bounded, without control characters', async () => {
+    const seen: (string | undefined)[] = [];
+    const { provider, server } = await signedIn(
+      {
+        onStepUp: ({ untrustedDescription }) => {
+          seen.push(untrustedDescription);
+          return false;
+        },
+      },
+      {
+        intercept(request, response) {
+          if (request.url !== '/mcp' || request.headers.authorization === undefined) return false;
+          const description = `please\t${'x'.repeat(500)}`;
+          const challenge = `Bearer error="insufficient_scope", scope="a", error_description="${description}"`;
+          sendJson(response, 403, {}, { 'www-authenticate': challenge });
+          return true;
+        },
+      },
+    );
+    await rejection(provider.fetch(server.url, callTool('echo')));
+    expect(seen[0]).toHaveLength(200);
+    expect(seen[0]).toMatch(/^please\uFFFDx+$/u);
+  });
+
+  it('F26: a person who denies it is asked once', async () => {
+    let denies = false;
+    const { provider, server, who } = await signedIn(
+      {},
+      {
+        intercept(request, response) {
+          if (!denies || !request.url?.startsWith('/authorize?')) return false;
+          const query = new URL(request.url, 'http://localhost').searchParams;
+          const target = new URL(query.get('redirect_uri') ?? '');
+          const answer = {
+            error: 'access_denied',
+            state: query.get('state') ?? '',
+            iss: `http://${request.headers.host}`,
+          };
+          target.search = new URLSearchParams(answer).toString();
+          response.writeHead(302, { location: target.href }).end();
+          return true;
+        },
+      },
+      person(),
+    );
+    denies = true;
+    for (let call = 0; call < 3; call += 1) {
+      expect(await failure(provider.fetch(server.url, callTool('create_issue')))).toMatchObject({
+        code: 'step_up_denied',
+        stage: 'step-up',
+      });
+    }
+    expect(who.tabs).toHaveLength(2);
+    expect((await provider.fetch(server.url, callTool('echo'))).status).toBe(200);
+  });
+});

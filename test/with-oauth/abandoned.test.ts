@@ -1,0 +1,93 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
+import { startRotatingServer } from '../../examples/servers/rotating-server.js';
+import { getAuthProvider } from '../../src/index.js';
+import {
+  closers,
+  FOUR,
+  hesitantPerson,
+  isSse,
+  open,
+  person,
+  rejection,
+  STREAMABLE,
+  signingIn,
+  urlFor,
+} from './support.js';
+
+const { closing, closeAll } = closers();
+afterEach(closeAll);
+
+describe.each(FOUR)('$name: a sign-in that a call causes', (kind) => {
+  it('F24: outlives the call, which is never sent again; the next call uses the result of the same tab', async () => {
+    const server = closing(await startInternalMcpServerV1());
+    const who = closing(hesitantPerson());
+    const opened = closing(open(kind, urlFor(kind, server), signingIn(who)));
+    await opened.connect();
+    who.wait();
+    server.counts.reset();
+    // A step-up needs a person just like a sign-in does.
+    const error = await rejection(opened.call('create_issue', { title: 'abandoned' }, { timeout: 100 }));
+    expect(String(error)).toContain('timed out');
+    const messagePath = isSse(kind) ? 'POST /message' : 'POST /mcp';
+    const afterTimeout = server.counts.count(messagePath);
+    expect(afterTimeout).toBe(1);
+
+    const kept = opened.call('create_issue', { title: 'kept' });
+    who.goOn();
+    expect(await kept).toBe('created: kept');
+    expect(who.tabs).toHaveLength(2);
+    // The refused one, the second call's refused one, and the second call again: the first was not sent again, nor cancelled.
+    expect(server.counts.count(messagePath)).toBe(3);
+  });
+});
+
+describe.each(STREAMABLE)('$name', (kind) => {
+  it('F24: a revoked session is signed in to again for the call after the one that gave up', async () => {
+    const server = closing(await startRotatingServer());
+    const who = closing(hesitantPerson());
+    const opened = closing(open(kind, server.url, signingIn(who)));
+    await opened.connect();
+    server.revokeAllFamilies();
+    who.wait();
+    server.counts.reset();
+    await rejection(opened.call('echo', { text: 'abandoned' }, { timeout: 100 }));
+    const kept = opened.call('echo', { text: 'kept' });
+    who.goOn();
+    expect(await kept).toBe('kept');
+    expect(who.tabs).toHaveLength(2);
+    expect(server.counts.count('mcp:tools/call', 200)).toBe(1);
+  });
+
+  it('does not send a call that was given up while the token was being refreshed', async () => {
+    const server = closing(await startRotatingServer());
+    const opened = closing(open(kind, server.url, signingIn(closing(person()))));
+    await opened.connect();
+    const provider = getAuthProvider(opened.transport)!;
+    const tokens = (await provider.tokens.current())!;
+    await provider.tokens.setTokens({ ...tokens, expiresAt: Date.now() - 1_000 });
+    server.settings.tokenDelayMs = 300;
+    server.counts.reset();
+    await rejection(opened.call('echo', { text: 'abandoned' }, { timeout: 100 }));
+    server.settings.tokenDelayMs = 0;
+    expect(await opened.call('echo', { text: 'kept' })).toBe('kept');
+    expect(server.counts.count('mcp:tools/call')).toBe(1);
+    expect(server.counts.count('mcp:notifications/cancelled')).toBe(0);
+  });
+
+  it('does not send a call again that was given up before the server refused it', async () => {
+    const server = closing(await startRotatingServer());
+    const who = closing(person());
+    const opened = closing(open(kind, server.url, signingIn(who)));
+    await opened.connect();
+    server.settings.mcpDelayMs = 250;
+    server.revokeAllAccessTokens();
+    server.counts.reset();
+    await rejection(opened.call('echo', { text: 'abandoned' }, { timeout: 100 }));
+    server.settings.mcpDelayMs = 0;
+    await expect.poll(() => server.counts.count('mcp:tools/call', 401)).toBe(1);
+    expect(await opened.call('echo', { text: 'kept' })).toBe('kept');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(server.counts.count('mcp:tools/call', 200)).toBe(1);
+  });
+});
