@@ -1,17 +1,18 @@
 import { createOAuthClientProvider, type McpOAuthClientProvider } from './adapters/oauth-client-provider.js';
+import { liveRequestInit } from './adapters/request-init.js';
 import { createSdkAuthProvider, type UnauthorizedContext } from './adapters/sdk-auth-provider.js';
-import { guardedStore } from './authorization/guarded-store.js';
 import { AuthSession } from './authorization/session.js';
 import { readContext, type SessionAccount } from './authorization/session-context.js';
+import { type SignOutResult, signOut } from './authorization/sign-out.js';
 import { StepUp } from './authorization/step-up.js';
 import { type AuthorizedFetchOptions, createAuthorizedFetch } from './authorized-fetch.js';
+import { isMcpOAuthError } from './errors.js';
 import { emitter } from './events.js';
 import { type AuthProviderOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { drawChallenge, type ProbeOptions } from './probe.js';
-import { liveRequestInit } from './request-init.js';
 import { coversScope, parseScope, unionScopes } from './scope.js';
-import { type SignOutResult, signOut } from './sign-out.js';
 import { openDefaultStore } from './stores/file-default-store.js';
+import { guardedStore } from './stores/guarded-store.js';
 import type { TokenStore } from './stores/token-store.js';
 import type { TokenManager } from './tokens/token-manager.js';
 import type { TokenSet } from './tokens/token-set.js';
@@ -113,10 +114,11 @@ export function createAuthProvider(options: AuthProviderOptions): AuthProvider {
     session.resetLimits();
     stepUp.reset();
     const wanted = parseScope(scope);
-    const accessToken = await session.tokens.getAccessToken(signal === undefined ? {} : { signal });
-    const current = accessToken === undefined ? undefined : await session.tokens.current();
+    const current = await usableTokens(session, signal);
     if (current === undefined || !coversScope(current.scope, wanted)) {
       await session.signIn(await authorizeRequest(session, current, wanted, signal), { signals: [signal] });
+    } else if (await session.signedOut.isSet()) {
+      await session.comeBack();
     }
     return describe();
   };
@@ -127,7 +129,7 @@ export function createAuthProvider(options: AuthProviderOptions): AuthProvider {
 
   const provider: AuthProvider & { [internals]: AuthProviderInternals } = {
     fetch,
-    requestInit: liveRequestInit(session.tokens),
+    requestInit: liveRequestInit(session),
     token,
     onUnauthorized,
     toOAuthClientProvider: () => createOAuthClientProvider(session, stepUp),
@@ -158,6 +160,20 @@ async function prepareSession(session: AuthSession, probe: ProbeOptions & { sign
   if (challenge !== undefined) await session.signIn({ reason: 'unauthorized', challenge }, { signals: [probe.signal] });
 }
 
+/** Tokens that work, refreshed where that is needed. A session that cannot be read is one that a sign-in replaces. */
+async function usableTokens(session: AuthSession, signal: AbortSignal | undefined): Promise<TokenSet | undefined> {
+  try {
+    const accessToken = await session.tokens.getAccessToken(signal === undefined ? {} : { signal });
+    const current = accessToken === undefined ? undefined : await session.tokens.current();
+    // Read for what a sign-in would need of it.
+    readContext(current);
+    return current;
+  } catch (error) {
+    if (isMcpOAuthError(error) && error.code === 'store_unreadable') return undefined;
+    throw error;
+  }
+}
+
 async function authorizeRequest(
   session: AuthSession,
   current: TokenSet | undefined,
@@ -183,7 +199,7 @@ async function describeSession(session: AuthSession): Promise<Session> {
     tokens !== undefined && (tokens.expiresAt === undefined || tokens.expiresAt > session.options.clock.now());
   return {
     signedIn: valid || refreshable,
-    signedOut: await session.isSignedOut(),
+    signedOut: await session.signedOut.isSet(),
     refreshable,
     ...(context === undefined
       ? {}

@@ -4,6 +4,7 @@ import type { Waiter } from './authorization/shared-task.js';
 import { type StepUp, stillInsufficient } from './authorization/step-up.js';
 import { type Challenge, findAuthChallenge, parseChallenges } from './challenge.js';
 import { abortError, McpOAuthError } from './errors.js';
+import { displayUrl, safeCause } from './http/index.js';
 import { ParkedRequests, type Passage } from './parked-requests.js';
 import { type ReplayableRequest, replayableRequest } from './replayable-request.js';
 import type { FetchLike } from './types.js';
@@ -43,11 +44,12 @@ export function createAuthorizedFetch(
     options.underlying ?? session.options.fetch ?? ((input, init) => globalThis.fetch(input, init));
 
   return async (input, init) => {
-    session.assertOpen();
+    session.assertLive();
     // A token of this server is no other server's business.
     if (targetOf(input).origin !== session.options.server.origin) return underlying(input, init);
     const request = replayableRequest(input, init);
-    if (!parked.empty && request.mayCancel && parked.abandon(request.rpc())) return new Response(null, { status: 202 });
+    if (!parked.empty && request.mayCancel() && parked.abandon(request.rpc()))
+      return new Response(null, { status: 202 });
     const follow = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
     const passage = parked.enter(request);
     try {
@@ -73,7 +75,7 @@ export function createAuthorizedFetch(
     for (;;) {
       const recover = recoveryFor(request, response, token, ladder);
       if (recover === undefined) return response;
-      await response.body?.cancel();
+      await discard(response);
       token = await passage.park((abandoned) => recover({ signals: [request.signal], abandoned }));
       // The caller may have left while a person was signing in; then nothing is sent any more.
       if (request.signal?.aborted) throw abortError(request.signal, 'resource');
@@ -96,11 +98,11 @@ export function createAuthorizedFetch(
     let current = request;
     for (let redirects = 0; ; redirects += 1) {
       const response = await current.send(underlying, authorization).catch((error: unknown) => {
-        throw sendError(error, current);
+        throw sendError(error, current, token);
       });
       const target = follow === 'manual' ? undefined : redirectTarget(current, response);
       if (target === undefined) return session.streams.track(response);
-      await response.body?.cancel();
+      await discard(response);
       if (redirects === MOST_REDIRECTS || follow === 'error') throw redirectRefused(current, target);
       current = current.redirectedTo(target);
     }
@@ -162,12 +164,17 @@ function targetOf(input: string | URL | Request): URL {
   return new URL(input instanceof Request ? input.url : input);
 }
 
-function sendError(error: unknown, request: ReplayableRequest): unknown {
+/** A body that nobody reads; where it is broken already, that is nobody's loss. */
+async function discard(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => undefined);
+}
+
+function sendError(error: unknown, request: ReplayableRequest, token: string | undefined): unknown {
   if (request.signal?.aborted || error instanceof McpOAuthError) return error;
   return new McpOAuthError(
     'network_error',
     `The MCP server at ${request.url.origin} could not be reached. Check the address and the network, then try again.`,
-    { stage: 'resource', cause: error, url: request.url.origin },
+    { stage: 'resource', cause: safeCause(error, [token]), url: request.url.origin },
   );
 }
 
@@ -184,7 +191,7 @@ function redirectTarget(request: ReplayableRequest, response: Response): URL | u
 }
 
 function redirectRefused(request: ReplayableRequest, target: URL): McpOAuthError {
-  const to = target.origin + target.pathname;
+  const to = displayUrl(target);
   return new McpOAuthError(
     'redirect_refused',
     `The MCP server redirects to ${to}. The token stays at ${request.url.origin}; configure the final URL as serverUrl.`,

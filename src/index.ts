@@ -3,6 +3,7 @@ export type { UnauthorizedContext } from './adapters/sdk-auth-provider.js';
 export type { WireTokens } from './adapters/token-exchange-slot.js';
 export { type AuthorizeOptions, type AuthProvider, createAuthProvider, type Session } from './auth-provider.js';
 export type { SessionAccount } from './authorization/session-context.js';
+export type { SignOutResult } from './authorization/sign-out.js';
 export { type Challenge, parseChallenges } from './challenge.js';
 export { type Clock, systemClock } from './clock.js';
 export {
@@ -69,7 +70,6 @@ export {
   registerClient,
   resolveClient,
 } from './registration/index.js';
-export type { SignOutResult } from './sign-out.js';
 export { FileTokenStore, type Lease, type LockOptions, MemoryTokenStore, type TokenStore } from './stores/index.js';
 export { type RefreshFunction, TokenManager, type TokenManagerOptions, type TokenSet } from './tokens/index.js';
 export type {

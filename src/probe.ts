@@ -1,6 +1,7 @@
 import type { AuthSession } from './authorization/session.js';
 import { type Challenge, findAuthChallenge, parseChallenges } from './challenge.js';
-import { abortError, McpOAuthError } from './errors.js';
+import { McpOAuthError } from './errors.js';
+import { safeCause, withinBounds } from './http/index.js';
 import type { FetchLike } from './types.js';
 
 /** How the probe travels: the way the MCP traffic will. */
@@ -23,32 +24,27 @@ export async function drawChallenge(
   session: AuthSession,
   { underlying, headers, signal }: ProbeOptions = {},
 ): Promise<Challenge | undefined> {
-  const { options } = session;
-  const send: FetchLike = underlying ?? options.fetch ?? ((input, init) => globalThis.fetch(input, init));
-  const timer = new AbortController();
-  const stop = options.clock.schedule(options.requestTimeoutMs, () => timer.abort(timedOut(options.requestTimeoutMs)));
-  const all = AbortSignal.any([timer.signal, session.closed, ...(signal === undefined ? [] : [signal])]);
-  try {
-    const response = await send(options.server, {
-      method: 'POST',
-      headers: probeHeaders(headers),
-      body: PING,
-      redirect: 'manual',
-      signal: all,
-    });
-    await response.body?.cancel();
-    if (response.status !== 401) return undefined;
-    return findAuthChallenge(parseChallenges(response)) ?? { scheme: 'bearer', parameters: {} };
-  } catch (error) {
-    if (all.aborted) throw abortError(all, 'resource');
-    throw new McpOAuthError(
-      'network_error',
-      `The MCP server at ${options.server.origin} could not be reached. Check the address and the network, then try again.`,
-      { stage: 'resource', cause: error, url: options.server.origin },
-    );
-  } finally {
-    stop();
-  }
+  const { clock, requestTimeoutMs: timeoutMs, server, fetch } = session.options;
+  const send: FetchLike = underlying ?? fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const what = `the MCP server at ${server.origin}`;
+  const signals = [signal, session.closed];
+  return withinBounds({ timeoutMs, signals, clock, stage: 'resource', what }, async (bounds) => {
+    const init = { method: 'POST', headers: probeHeaders(headers), body: PING, redirect: 'manual' } as const;
+    try {
+      const response = await bounds.race((async () => send(server, { ...init, signal: bounds.signal }))());
+      // Not awaited: an answer that does not end may not end its cancellation either.
+      response.body?.cancel().catch(() => undefined);
+      if (response.status !== 401) return undefined;
+      return findAuthChallenge(parseChallenges(response)) ?? { scheme: 'bearer', parameters: {} };
+    } catch (error) {
+      if (bounds.signal.aborted) throw bounds.signal.reason;
+      throw new McpOAuthError(
+        'network_error',
+        `The MCP server at ${server.origin} could not be reached. Check the address and the network, then try again.`,
+        { stage: 'resource', cause: safeCause(error), url: server.origin },
+      );
+    }
+  });
 }
 
 function probeHeaders(given: HeadersInit | undefined): Headers {
@@ -56,10 +52,4 @@ function probeHeaders(given: HeadersInit | undefined): Headers {
   headers.set('content-type', 'application/json');
   headers.set('accept', 'application/json, text/event-stream');
   return headers;
-}
-
-function timedOut(ms: number): McpOAuthError {
-  return new McpOAuthError('timeout', `The MCP server did not answer within ${ms} ms (timeouts.request). Try again.`, {
-    stage: 'resource',
-  });
 }

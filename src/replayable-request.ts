@@ -18,7 +18,7 @@ export interface ReplayableRequest {
   /** Whether the body can be sent again. */
   readonly replayable: boolean;
   /** Whether it can be a `notifications/cancelled`; every request is asked, so its body is not parsed for it. */
-  readonly mayCancel: boolean;
+  mayCancel(): boolean;
   /** Sends it. `authorization` replaces the header of that name; where it is `undefined` the request goes as it is. */
   send(fetch: FetchLike, authorization: string | undefined): Promise<Response>;
   /** The same request to where a redirect of the same origin points. */
@@ -39,10 +39,11 @@ function fromInit(url: URL, init: RequestInit): ReplayableRequest {
     method: (init.method ?? 'GET').toUpperCase(),
     signal: init.signal ?? undefined,
     replayable: !isStream(init.body),
-    get mayCancel() {
-      return typeof init.body === 'string' && init.body.length <= LONGEST_CANCELLATION && init.body.includes(CANCELLED);
-    },
-    send: (fetch, authorization) =>
+    // Not a getter: in an object that each request makes, one costs more than all the rest of it.
+    mayCancel: () =>
+      typeof init.body === 'string' && init.body.length <= LONGEST_CANCELLATION && init.body.includes(CANCELLED),
+    // Async, so that whatever is thrown on the way is a rejection.
+    send: async (fetch, authorization) =>
       fetch(url, {
         ...init,
         redirect: 'manual',
@@ -54,7 +55,7 @@ function fromInit(url: URL, init: RequestInit): ReplayableRequest {
 }
 
 function fromRequest(request: Request): ReplayableRequest {
-  const send = (url: URL | undefined, fetch: FetchLike, authorization: string | undefined) => {
+  const send = async (url: URL | undefined, fetch: FetchLike, authorization: string | undefined) => {
     // A clone each time keeps the original unread, so that it can be sent again.
     const copy = url === undefined ? request.clone() : new Request(url, request.clone());
     const headers = authorization === undefined ? copy.headers : withAuthorization(copy.headers, authorization);
@@ -65,7 +66,7 @@ function fromRequest(request: Request): ReplayableRequest {
     method: request.method,
     signal: request.signal,
     replayable: true,
-    mayCancel: false,
+    mayCancel: () => false,
     send: (fetch, authorization) => send(url, fetch, authorization),
     redirectedTo: at,
     rpc: () => NO_RPC,

@@ -15,7 +15,11 @@ describe('the options', () => {
     ['a resource that is no URI', { serverUrl, resource: 'api' }, /resource/],
   ])('are refused with %s, saying what to write instead', (_, options, message) => {
     expect(() => resolveOptions(options)).toThrowError(
-      expect.objectContaining({ code: 'invalid_options', stage: 'configuration', message: expect.stringMatching(message) }),
+      expect.objectContaining({
+        code: 'invalid_options',
+        stage: 'configuration',
+        message: expect.stringMatching(message),
+      }),
     );
   });
 
@@ -23,12 +27,13 @@ describe('the options', () => {
     expect(() => resolveOptions({ serverUrl: 'https://user:hunter2@mcp.example.com' })).toThrowError(/^(?!.*hunter2)/s);
   });
 
-  it.each(['http://127.0.0.1:3000/mcp', 'http://localhost/mcp', 'http://[::1]:3000/mcp'])(
-    'take plain http on loopback: %s',
-    (url) => {
-      expect(resolveOptions({ serverUrl: url }).server.href).toBe(url);
-    },
-  );
+  it.each([
+    'http://127.0.0.1:3000/mcp',
+    'http://localhost/mcp',
+    'http://[::1]:3000/mcp',
+  ])('take plain http on loopback: %s', (url) => {
+    expect(resolveOptions({ serverUrl: url }).server.href).toBe(url);
+  });
 
   it('take plain http for a host that is listed', () => {
     const network = { allowInsecureHttp: ['mcp.lan'] };

@@ -115,7 +115,7 @@ function buttons(yes: string): string {
 }
 
 /** A whole page; title and content are HTML. */
-export function page(response: ServerResponse, status: number, title: string, content: string): void {
+function page(response: ServerResponse, status: number, title: string, content: string): void {
   response.writeHead(status, PAGE_HEADERS);
   response.end(pageHtml(title, content));
 }

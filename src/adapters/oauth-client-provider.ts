@@ -5,7 +5,12 @@ import { withContext } from '../authorization/sign-in.js';
 import type { StepUp } from '../authorization/step-up.js';
 import type { Challenge } from '../challenge.js';
 import { abortError, McpOAuthError } from '../errors.js';
-import { classifyRefreshFailure, clientAuthentication, validateCallback } from '../grants/index.js';
+import {
+  additionalParameters,
+  classifyRefreshFailure,
+  clientAuthentication,
+  validateCallback,
+} from '../grants/index.js';
 import { drawChallenge } from '../probe.js';
 import { coversScope, parseScope, unionScopes } from '../scope.js';
 import type { TokenSet } from '../tokens/token-set.js';
@@ -79,6 +84,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
       return { client_id: context?.client.client_id ?? NO_CLIENT_YET };
     },
     async tokens() {
+      session.assertLive();
       const accessToken = await tokens.getAccessToken();
       if (accessToken === undefined) {
         await session.assertUsable();
@@ -158,7 +164,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
     const kept = session.store.lock(
       session.tokensKey,
       async (lease) => {
-        const current = await tokens.reload();
+        const current = await tokens.reload({ lease });
         const context = readContext(current);
         if (current?.refreshToken === undefined || context === undefined) return ready.resolve(undefined);
         const form = { grant_type: 'refresh_token', refresh_token: current.refreshToken };
@@ -256,7 +262,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
     await session.store.lock(
       session.tokensKey,
       async (lease) => {
-        const current = await tokens.reload();
+        const current = await tokens.reload({ lease });
         if (current?.refreshToken !== undefined) await tokens.setTokens(withoutRefreshToken(current), { lease });
       },
       { timeoutMs: options.lockTimeoutMs },
@@ -268,8 +274,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
     form: Record<string, string>,
     resource: string | undefined,
   ): ExchangeSlot {
-    const parameters = new URLSearchParams({ ...options.tokenParameters, ...form });
-    if (resource !== undefined) parameters.set('resource', resource);
+    const parameters = new URLSearchParams({ ...form, ...additionalParameters(options.tokenParameters, { resource }) });
     const { authorizationServer, client } = context;
     const authenticate = clientAuthentication(context);
     const slot = exchangeSlot(
@@ -305,6 +310,10 @@ function signedInElsewhere(): McpOAuthError {
 }
 
 function fromWire(wire: WireTokens, now: number): TokenSet {
+  if (wire.token_type.toLowerCase() !== 'bearer') {
+    const message = 'The authorization server issued a token of a type that was not asked for. Nothing was stored.';
+    throw new McpOAuthError('invalid_response', message, { stage: 'token' });
+  }
   return {
     accessToken: wire.access_token,
     tokenType: wire.token_type.toLowerCase(),

@@ -23,8 +23,11 @@ const YOUNG_MS = 5_000;
 /** The v2 SDK's `AuthProvider` over a session. It handles 401 only: for such a provider the SDK itself throws on a 403. */
 export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
   let lastGiven: string | undefined;
+  /** The young token that was taken for another request's; refused a second time, it is refused for good. */
+  let excused: string | undefined;
   return {
     async token() {
+      session.assertLive();
       lastGiven = await session.tokens.getAccessToken();
       if (lastGiven === undefined) await session.assertUsable();
       return lastGiven;
@@ -33,7 +36,7 @@ export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
       const refused = lastGiven;
       const stored = await session.tokens.reload();
       // The SDK tries once more and gives up by itself where that does not help.
-      if (isUsable(stored) && (stored?.accessToken !== refused || isYoung(stored?.issuedAt))) return;
+      if (isUsable(stored) && (stored.accessToken !== refused || mayBeAnothers(stored))) return;
       if (refused !== undefined && (await session.refreshRefused(refused, session.closed)) !== undefined) return;
       await session.assertUsable();
       const challenge = findAuthChallenge(parseChallenges(response));
@@ -42,13 +45,15 @@ export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
   };
 
   /** Whether `token()` would give something for them. */
-  function isUsable(stored: TokenSet | undefined): boolean {
+  function isUsable(stored: TokenSet | undefined): stored is TokenSet {
     if (stored === undefined) return false;
     const { expiresAt, refreshToken } = stored;
     return refreshToken !== undefined || expiresAt === undefined || expiresAt > session.options.clock.now();
   }
 
-  function isYoung(issuedAt = 0): boolean {
-    return Math.abs(session.options.clock.now() - issuedAt) < YOUNG_MS;
+  function mayBeAnothers({ accessToken, issuedAt }: TokenSet): boolean {
+    if (accessToken === excused || Math.abs(session.options.clock.now() - issuedAt) >= YOUNG_MS) return false;
+    excused = accessToken;
+    return true;
   }
 }

@@ -38,10 +38,22 @@ export function discoveryCache(options: ResolvedOptions, http: Http, emit: OnEve
       kept = { discovery, at: now };
       const { issuer, resource, legacy } = discovery;
       emit({ type: 'discovered', issuer, resource, legacy });
+      for (const detail of deviations(discovery, options)) emit({ type: 'deviation', issuer, detail });
       return discovery;
     },
     drop() {
       kept = undefined;
     },
   };
+}
+
+/** Where an option lets this server deviate from the specification, the application is told that it did. */
+function deviations({ issuer, authorizationServer }: Discovery, options: ResolvedOptions): string[] {
+  const { metadataIssuer, assumeS256 } = options.issuerExceptions?.[issuer] ?? {};
+  const methods = authorizationServer.code_challenge_methods_supported;
+  return [
+    metadataIssuer !== undefined && authorizationServer.issuer !== issuer && 'Its metadata names another issuer.',
+    assumeS256 === true && methods?.includes('S256') !== true && 'Its metadata does not advertise S256.',
+    options.resource === false && 'The resource indicator is omitted.',
+  ].filter((detail) => detail !== false);
 }

@@ -1,4 +1,4 @@
-import { McpOAuthError } from '../errors.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 
 /** The MCP server and its authorization server disagree; nobody is asked again because of it. */
 export function tokenRejected(): McpOAuthError {
@@ -21,5 +21,22 @@ export function signInTimeout(ms: number): McpOAuthError {
     'sign_in_timeout',
     `Nobody finished the sign-in within ${Math.round(ms / 1000)} s (timeouts.signIn). Start it again.`,
     { stage: 'authorization' },
+  );
+}
+
+/** The account signed out, here or in another window. */
+export function signedOut(): McpOAuthError {
+  return new McpOAuthError('signed_out', 'This account signed out. Call authorize() to sign in again.', {
+    stage: 'authorization',
+  });
+}
+
+/** What a function of the application threw, as an error of this library: a caller meets one kind of error. */
+export function asMcpOAuthError(error: unknown): McpOAuthError {
+  if (isMcpOAuthError(error)) return error;
+  return new McpOAuthError(
+    'authorization_failed',
+    'A function that the application gave (interactive, onStepUp, clientInformation) failed; its error is the cause.',
+    { stage: 'authorization', cause: error },
   );
 }

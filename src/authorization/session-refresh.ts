@@ -78,7 +78,10 @@ async function hasMoved(
 function currentClient(options: ResolvedOptions, context: SessionContext): SessionContext['client'] {
   const given = options.clientInformation;
   if (context.registration !== 'pre-registered' || typeof given !== 'object') return context.client;
-  return given.client_id === context.client.client_id ? { ...context.client, ...given } : context.client;
+  const { issuer, ...client } = given;
+  // Its secret belongs to its issuer: a session of a former one goes on with what it had.
+  const isSame = client.client_id === context.client.client_id && (issuer ?? context.issuer) === context.issuer;
+  return isSame ? { ...context.client, ...client } : context.client;
 }
 
 function over(message: string, cause?: unknown): McpOAuthError {

@@ -8,13 +8,16 @@ import { coversScope, unionScopes } from '../scope.js';
 import type { Lease, TokenStore } from '../stores/token-store.js';
 import { TokenManager } from '../tokens/token-manager.js';
 import type { TokenSet } from '../tokens/token-set.js';
-import { Waits } from '../tokens/wait.js';
 import { type AttemptLimiter, attemptLimiter } from './attempt-limiter.js';
+import { assertOurs, parseCallback, usedCallback } from './callback-claim.js';
 import { discoveryCache } from './discovery-cache.js';
+import { assertInteractive } from './interactive.js';
+import { OpenOffer } from './open-offer.js';
 import { OpenStreams } from './open-streams.js';
 import { PendingCallbacks } from './redirect-target.js';
+import { revokeTokens } from './revoke-session.js';
 import { readContext, type SessionContext } from './session-context.js';
-import { notAgain, signInTimeout, tokenRejected } from './session-errors.js';
+import { asMcpOAuthError, notAgain, signedOut, signInTimeout, tokenRejected } from './session-errors.js';
 import { refreshSession } from './session-refresh.js';
 import { SharedTask, type Waiter } from './shared-task.js';
 import {
@@ -25,7 +28,8 @@ import {
   type SignInParts,
   type SignInRequest,
 } from './sign-in.js';
-import { transactionStore } from './transaction.js';
+import { SignedOutMarker } from './signed-out.js';
+import { type Transaction, transactionStore } from './transaction.js';
 
 /** Turns a callback into tokens, and keeps them by `keep` (with the lease, where it holds the session's lock). */
 export type Exchange = (
@@ -52,6 +56,7 @@ export class AuthSession {
   readonly registrations: RegistrationStore;
   readonly emit: OnEvent;
   readonly parts: SignInParts;
+  readonly signedOut: SignedOutMarker;
   /** Event streams that were opened with this session's token. */
   readonly streams = new OpenStreams();
   readonly #key: string;
@@ -65,8 +70,8 @@ export class AuthSession {
   /** This library's own token request. */
   readonly #exchange: Exchange = async ({ transaction, arrival }, keep, signal) =>
     keep(await redeem(this.parts, transaction, arrival.url, signal));
+  readonly #offer: OpenOffer;
   #current: { task: SharedTask<TokenSet>; scope: readonly string[] | undefined } | undefined;
-  #signedOut: boolean | undefined;
 
   constructor(options: ResolvedOptions, store: TokenStore) {
     this.options = options;
@@ -82,6 +87,7 @@ export class AuthSession {
       ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
       ...(options.network === undefined ? {} : { network: options.network }),
     });
+    this.signedOut = new SignedOutMarker(store, this.#key);
     this.registrations = registrationStore(store, clientIdentity(options.clientMetadata));
     this.tokens = new TokenManager({
       store,
@@ -107,6 +113,7 @@ export class AuthSession {
         if (reason === 'unauthorized') this.#signIns.take('');
       },
     };
+    this.#offer = new OpenOffer(this.parts.transactions, options.clock);
     // A signal may outlive many providers: it keeps none of them alive.
     options.signal?.addEventListener('abort', () => this.close(), { once: true, signal: this.closed });
     if (options.signal?.aborted) this.close();
@@ -122,37 +129,16 @@ export class AuthSession {
     return this.#closing.signal;
   }
 
-  /** Whether the account signed out and has not asked to come back. */
-  async isSignedOut(): Promise<boolean> {
-    if (this.#signedOut === true) return true;
-    try {
-      // Asked each time: another window may have signed out, and come back.
-      const signedOut = (await this.store.get(this.#signedOutKey)) !== undefined;
-      if (!signedOut) this.#signedOut = false;
-      return signedOut;
-    } catch (error) {
-      // A store that fails later does not end a session that goes on from memory.
-      if (this.#signedOut === undefined) throw error;
-      return false;
-    }
-  }
-
-  /** Remembers that the account signed out, or that it came back. */
-  async setSignedOut(signedOut: boolean): Promise<void> {
-    // In memory first: whatever the store does, this process stays signed out.
-    this.#signedOut = signedOut;
-    if (signedOut) await this.store.set(this.#signedOutKey, '1');
-    else await this.store.delete(this.#signedOutKey);
-  }
-
   /** Throws where nothing may be sent any more. */
   async assertUsable(): Promise<void> {
+    this.assertLive();
+    if (await this.signedOut.isSet()) throw signedOut();
+  }
+
+  /** The part of {@link assertUsable} that costs nothing, for every request. */
+  assertLive(): void {
     this.assertOpen();
-    if (await this.isSignedOut()) {
-      throw new McpOAuthError('signed_out', 'This account signed out. Call authorize() to sign in again.', {
-        stage: 'authorization',
-      });
-    }
+    if (this.signedOut.here) throw signedOut();
   }
 
   assertOpen(): void {
@@ -215,35 +201,25 @@ export class AuthSession {
     this.assertOpen();
     const url = parseCallback(callbackUrl);
     const state = url.searchParams.get('state') ?? '';
-    const transaction = await this.parts.transactions.find(state);
-    if (transaction === undefined) {
-      throw new McpOAuthError(
-        'state_mismatch',
-        'No sign-in that is pending here belongs to this callback. It may have expired or been used; start the sign-in again.',
-        { stage: 'callback' },
-      );
-    }
-    if (transaction.session !== this.#key) {
-      throw new McpOAuthError(
-        'invalid_callback',
-        'This callback belongs to the sign-in of another account or server.',
-        {
-          stage: 'callback',
-        },
-      );
-    }
+    const { transactions, pending } = this.parts;
+    assertOurs(await transactions.find(state), this.#key);
     const waiting = this.#current?.task;
-    if (this.parts.pending.deliver(state, { url, respond: async () => undefined }) && waiting !== undefined) {
+    if (pending.deliver(state, { url, respond: async () => undefined }) && waiting !== undefined) {
       return waiting.join();
     }
-    const taken = await this.parts.transactions.take(state);
-    if (taken === undefined) {
-      throw new McpOAuthError('invalid_callback', 'This callback was used before. Start the sign-in again.', {
-        stage: 'callback',
-      });
-    }
+    const taken = await transactions.take(state);
+    if (taken === undefined) throw usedCallback();
+    const task: SharedTask<TokenSet> = new SharedTask('callback', this.options.clock, (signal) =>
+      this.#exchangeTaken(taken, url, signal),
+    );
+    const forget = this.onInterrupt((reason) => task.cancel(reason));
+    return task.join().finally(forget);
+  }
+
+  async #exchangeTaken(taken: Transaction, url: URL, signal: AbortSignal): Promise<TokenSet> {
+    const { epoch } = this.signedOut;
     try {
-      return await this.#keep(await redeem(this.parts, taken, url, this.closed));
+      return await this.#keep(await redeem(this.parts, taken, url, signal), epoch);
     } catch (error) {
       const { issuer, client, registration: kind } = taken;
       await forgetRefusedRegistration(this.parts, { issuer, client, kind }, error);
@@ -289,21 +265,6 @@ export class AuthSession {
     return () => this.#interruptible.delete(end);
   }
 
-  /** Whether a person may be asked now; throws `interaction_required` where not. */
-  async #assertInteractive(reason: SignInRequest['reason'], signal: AbortSignal): Promise<void> {
-    const { interactive } = this.options;
-    // The application may never answer; whoever waits must be able to leave.
-    const ask = async () => (typeof interactive === 'function' ? interactive({ reason }) : interactive);
-    const allowed = await new Waits().until(ask(), 'authorization', signal);
-    if (allowed === false) {
-      throw new McpOAuthError(
-        'interaction_required',
-        'A person has to sign in, but `interactive` does not allow it now. Sign in where a browser may be opened, sharing the same store, or allow it.',
-        { stage: 'authorization' },
-      );
-    }
-  }
-
   #startSignIn(
     request: SignInRequest,
     waiter: Waiter,
@@ -313,7 +274,7 @@ export class AuthSession {
     if (request.reason === 'unauthorized' && !this.#signIns.allows('')) {
       return Promise.reject(this.#lastFailure === undefined ? tokenRejected() : notAgain(this.#lastFailure));
     }
-    const task: SharedTask<TokenSet> = new SharedTask('authorization', (signal) =>
+    const task: SharedTask<TokenSet> = new SharedTask('authorization', this.options.clock, (signal) =>
       this.#runSignIn(request, exchange ?? this.#exchange, task, signal),
     );
     this.#current = { task, scope: request.scope };
@@ -328,51 +289,68 @@ export class AuthSession {
     task: SharedTask<TokenSet>,
     signal: AbortSignal,
   ): Promise<TokenSet> {
-    const { clock, signInTimeoutMs } = this.options;
+    const { clock, signInTimeoutMs, interactive } = this.options;
+    const { epoch } = this.signedOut;
     const stopTimer = clock.schedule(signInTimeoutMs, () => task.cancel(signInTimeout(signInTimeoutMs)));
     try {
-      await this.#assertInteractive(request.reason, signal);
+      await assertInteractive(interactive, request.reason, signal);
+      await this.#offer.assertNoneOpen(request);
       return await authorizeInBrowser(this.parts, request, signal, (callback) =>
-        exchange(callback, (tokens, lease) => this.#keep(tokens, lease), signal),
+        exchange(callback, (tokens, lease) => this.#keep(tokens, epoch, lease), signal),
       );
-    } catch (error) {
-      if (isMcpOAuthError(error)) {
-        this.#lastFailure = error;
-        this.emit({ type: 'sign_in_failed', error });
-      }
+    } catch (caught) {
+      const error = asMcpOAuthError(caught);
+      this.#offer.remember(request, error);
+      this.#lastFailure = error;
+      this.emit({ type: 'sign_in_failed', error });
       throw error;
     } finally {
       stopTimer();
     }
   }
 
-  async #keep(tokens: TokenSet, lease?: Lease): Promise<TokenSet> {
-    await this.tokens.setTokens(tokens, lease === undefined ? {} : { lease });
+  /** Keeps new tokens, unless the account signed out since they were asked for. */
+  async #keep(tokens: TokenSet, epoch: number, lease?: Lease): Promise<TokenSet> {
+    const options = lease === undefined ? {} : { lease };
+    if (epoch !== this.signedOut.epoch) throw await this.#tooLate(tokens);
+    await this.tokens.setTokens(tokens, options);
+    if (epoch !== this.signedOut.epoch) {
+      await this.tokens.clear(options);
+      throw await this.#tooLate(tokens);
+    }
     this.#lastFailure = undefined;
-    await this.#comeBack();
+    await this.comeBack();
     const context = readContext(tokens) as SessionContext;
     this.emit({ type: 'signed_in', issuer: context.issuer, scope: tokens.scope ?? [], expiresAt: tokens.expiresAt });
     return tokens;
   }
 
+  /** Nobody wants these tokens any more; the server should know. */
+  async #tooLate(tokens: TokenSet): Promise<McpOAuthError> {
+    await revokeTokens(this, tokens).catch(() => undefined);
+    return signedOut();
+  }
+
   async #preferredIssuer(): Promise<string | undefined> {
     const given = this.options.clientInformation;
     if (typeof given === 'object' && given.issuer !== undefined) return given.issuer;
-    return readContext(await this.tokens.current())?.issuer;
+    try {
+      return readContext(await this.tokens.current())?.issuer;
+    } catch (error) {
+      // A damaged session is what this sign-in replaces.
+      if (isMcpOAuthError(error) && error.code === 'store_unreadable') return undefined;
+      throw error;
+    }
   }
 
   /** New tokens count even where the store cannot forget that the account was signed out. */
-  async #comeBack(): Promise<void> {
+  async comeBack(): Promise<void> {
     try {
-      await this.setSignedOut(false);
+      await this.signedOut.clear();
     } catch (cause) {
       const message = 'The store still says that this account signed out, so the next start will ask for authorize().';
       this.emit({ type: 'store_error', error: new McpOAuthError('store_failed', message, { stage: 'store', cause }) });
     }
-  }
-
-  get #signedOutKey(): string {
-    return `signed-out/${this.#key}`;
   }
 }
 
@@ -383,18 +361,4 @@ function isFinalFailure(error: unknown): boolean {
 function sessionKey(options: ResolvedOptions): string {
   const { origin, pathname, search } = options.server;
   return `${encodeURIComponent(origin + pathname + search)}/${encodeURIComponent(options.account ?? '')}`;
-}
-
-function parseCallback(callbackUrl: string | URL): URL {
-  try {
-    return new URL(callbackUrl);
-  } catch {
-    throw new McpOAuthError(
-      'invalid_callback',
-      'finishAuthorization() takes the whole URL that the browser was sent back to.',
-      {
-        stage: 'callback',
-      },
-    );
-  }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import { abortError, McpOAuthError, type Stage } from '../errors.js';
 
 /** How a waiter may end its wait. */
@@ -8,22 +9,28 @@ export interface Waiter {
   readonly abandoned?: AbortSignal | undefined;
 }
 
+/** How long cancelled work may take to end by itself, in ms; then those who wait are let go all the same. */
+const GRACE_MS = 1_000;
+
 /**
  * Work that several callers wait for and that ends with the last of them.
  * It starts with the first `join` and settles once, for everyone.
  */
 export class SharedTask<T> {
   readonly #controller = new AbortController();
-  readonly #run: (signal: AbortSignal) => Promise<T>;
   readonly #stage: Stage;
-  #result: Promise<T> | undefined;
-  /** Of the signals that keep the work alive; many callers share one, and it gets one listener. */
+  readonly #clock: Clock;
+  readonly #run: (signal: AbortSignal) => Promise<T>;
+  /** What to do when a signal aborts. Many callers share one signal, and it gets one listener. */
+  readonly #onAbort = new Map<AbortSignal, Set<() => void>>();
   readonly #holders = new Set<AbortSignal>();
+  #result: Promise<T> | undefined;
   #waiters = 0;
   #settled = false;
 
-  constructor(stage: Stage, run: (signal: AbortSignal) => Promise<T>) {
+  constructor(stage: Stage, clock: Clock, run: (signal: AbortSignal) => Promise<T>) {
     this.#stage = stage;
+    this.#clock = clock;
     this.#run = run;
   }
 
@@ -47,56 +54,74 @@ export class SharedTask<T> {
     if (!this.active || signal.aborted || this.#holders.has(signal)) return;
     this.#holders.add(signal);
     this.#waiters += 1;
-    const onAbort = () => this.#leave();
-    signal.addEventListener('abort', onAbort, { once: true });
-    const forget = () => signal.removeEventListener('abort', onAbort);
-    this.#start().then(forget, forget);
+    this.#listen(signal, () => this.#leave());
   }
 
   /** Waits for the result. Rejects with `aborted` when one of the caller's signals aborts first. */
   join(waiter: Waiter = {}): Promise<T> {
+    const { abandoned } = waiter;
     const signals = (waiter.signals ?? []).filter((signal) => signal !== undefined);
-    const gone = [...signals, waiter.abandoned].find((signal) => signal?.aborted);
+    const gone = [...signals, abandoned].find((signal) => signal?.aborted);
     if (gone) return Promise.reject(abortError(gone, this.#stage));
     this.#waiters += 1;
     return new Promise<T>((resolve, reject) => {
-      const cleanups: (() => void)[] = [];
-      const settle = (finish: () => void) => {
-        for (const cleanup of cleanups) cleanup();
-        finish();
-      };
-      const endOn = (signal: AbortSignal, leaves: boolean) => {
-        const onAbort = () => {
-          settle(() => reject(abortError(signal, this.#stage)));
-          if (leaves) this.#leave();
-        };
-        signal.addEventListener('abort', onAbort, { once: true });
-        cleanups.push(() => signal.removeEventListener('abort', onAbort));
-      };
-      for (const signal of signals) endOn(signal, true);
-      if (waiter.abandoned) endOn(waiter.abandoned, false);
-      this.#start().then(
-        (value) => settle(() => resolve(value)),
-        (error: unknown) => settle(() => reject(error)),
-      );
+      let left = false;
+      for (const signal of signals) {
+        this.#listen(signal, () => {
+          if (left) return;
+          left = true;
+          reject(abortError(signal, this.#stage));
+          this.#leave();
+        });
+      }
+      // Its own signals are listened to all the same: who gave up may still cancel.
+      if (abandoned) this.#listen(abandoned, () => reject(abortError(abandoned, this.#stage)));
+      this.#start().then(resolve, reject);
     });
   }
 
   #start(): Promise<T> {
-    this.#result ??= this.#run(this.#controller.signal).finally(() => {
-      this.#settled = true;
-    });
+    this.#result ??= this.#runBounded();
     return this.#result;
   }
 
+  async #runBounded(): Promise<T> {
+    const { signal } = this.#controller;
+    let stopGrace: (() => void) | undefined;
+    // Work may wait for something that never answers, a store or a function of the application.
+    const deaf = new Promise<never>((_, reject) => {
+      this.#listen(signal, () => {
+        stopGrace = this.#clock.schedule(GRACE_MS, () => reject(abortError(signal, this.#stage)), { keepAlive: true });
+      });
+    });
+    try {
+      return await Promise.race([this.#run(signal), deaf]);
+    } finally {
+      this.#settled = true;
+      stopGrace?.();
+      for (const each of this.#onAbort.keys()) each.removeEventListener('abort', this.#dispatch);
+      this.#onAbort.clear();
+    }
+  }
+
+  #listen(signal: AbortSignal, fn: () => void): void {
+    const listeners = this.#onAbort.get(signal);
+    if (listeners !== undefined) {
+      listeners.add(fn);
+      return;
+    }
+    this.#onAbort.set(signal, new Set([fn]));
+    signal.addEventListener('abort', this.#dispatch, { once: true });
+  }
+
+  readonly #dispatch = (event: Event): void => {
+    for (const fn of this.#onAbort.get(event.target as AbortSignal) ?? []) fn();
+  };
+
   #leave(): void {
     this.#waiters -= 1;
-    if (this.#waiters === 0) {
-      this.cancel(
-        new McpOAuthError('aborted', 'Everyone who waited for the sign-in has left, so it was cancelled.', {
-          stage: this.#stage,
-        }),
-      );
-    }
+    if (this.#waiters > 0) return;
+    const message = 'Everyone who waited for the sign-in has left, so it was cancelled.';
+    this.cancel(new McpOAuthError('aborted', message, { stage: this.#stage }));
   }
 }

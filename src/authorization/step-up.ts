@@ -1,10 +1,13 @@
 import type { Challenge } from '../challenge.js';
-import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { McpOAuthError } from '../errors.js';
+import { excerpt } from '../http/index.js';
 import { coversScope, formatScope, parseScope, unionScopes } from '../scope.js';
 import type { TokenSet } from '../tokens/token-set.js';
+import { Waits } from '../tokens/wait.js';
 import { type AttemptLimiter, attemptLimiter } from './attempt-limiter.js';
 import type { AuthSession, Exchange } from './session.js';
 import { readContext } from './session-context.js';
+import { asMcpOAuthError, signInTimeout } from './session-errors.js';
 import { SharedTask, type Waiter } from './shared-task.js';
 
 /** The operation that was refused for lack of scope. */
@@ -19,8 +22,10 @@ export interface RefusedOperation {
 
 /** At most this many authorizations for one operation within the window. */
 const MOST_STEP_UPS = 2;
+/** And for the session as a whole: a server names its tools and scopes as it likes. */
+const MOST_STEP_UPS_ALTOGETHER = 6;
+const MOST_DENIALS = 100;
 const WINDOW_MS = 600_000;
-const LONGEST_DESCRIPTION = 200;
 
 /**
  * Gets more scope when the MCP server asks for it: once for all callers that were refused for the same reason,
@@ -29,6 +34,7 @@ const LONGEST_DESCRIPTION = 200;
 export class StepUp {
   readonly #session: AuthSession;
   readonly #limiter: AttemptLimiter;
+  readonly #altogether: AttemptLimiter;
   /** Scopes that somebody refused to grant, for as long as this object lives. */
   readonly #denied: (readonly string[])[] = [];
   #current: { task: SharedTask<TokenSet>; required: readonly string[] } | undefined;
@@ -36,12 +42,14 @@ export class StepUp {
   constructor(session: AuthSession) {
     this.#session = session;
     this.#limiter = attemptLimiter(session.options.clock, MOST_STEP_UPS, WINDOW_MS);
+    this.#altogether = attemptLimiter(session.options.clock, MOST_STEP_UPS_ALTOGETHER, WINDOW_MS);
   }
 
   /** Forgets denials and counts: the user asked for a sign-in. */
   reset(): void {
     this.#denied.length = 0;
     this.#limiter.reset();
+    this.#altogether.reset();
   }
 
   /**
@@ -82,10 +90,10 @@ export class StepUp {
     holder: AbortSignal | undefined,
     exchange: Exchange | undefined,
   ): Promise<TokenSet> {
-    if (!this.#limiter.take(`${operation.method ?? ''} ${operation.tool ?? ''}`)) {
-      throw stillInsufficient(operation.challenge);
-    }
-    const task: SharedTask<TokenSet> = new SharedTask('step-up', (signal) =>
+    const name = `${operation.method ?? ''} ${operation.tool ?? ''}`;
+    if (!this.#limiter.allows(name) || !this.#altogether.take('')) throw stillInsufficient(operation.challenge);
+    this.#limiter.take(name);
+    const task: SharedTask<TokenSet> = new SharedTask('step-up', this.#session.options.clock, (signal) =>
       this.#run(operation, required, tokens, task, signal, exchange),
     );
     this.#current = { task, required };
@@ -104,8 +112,9 @@ export class StepUp {
   ): Promise<TokenSet> {
     const session = this.#session;
     const granted = tokens?.scope ?? [];
-    const onClose = () => task.cancel(session.closed.reason as McpOAuthError);
-    session.closed.addEventListener('abort', onClose, { once: true });
+    const { clock, signInTimeoutMs } = session.options;
+    const stopTimer = clock.schedule(signInTimeoutMs, () => task.cancel(signInTimeout(signInTimeoutMs)));
+    const forget = session.onInterrupt((reason) => task.cancel(reason));
     try {
       const allowed = await this.#ask(operation, required, granted, signal);
       session.emit({ type: 'step_up', scope: required, allowed });
@@ -117,12 +126,15 @@ export class StepUp {
         undefined,
         exchange,
       );
-    } catch (error) {
-      if (!isMcpOAuthError(error) || (error.code !== 'access_denied' && error.code !== 'step_up_denied')) throw error;
+    } catch (caught) {
+      const error = asMcpOAuthError(caught);
+      if (error.code !== 'access_denied' && error.code !== 'step_up_denied') throw error;
       this.#denied.push(required);
+      if (this.#denied.length > MOST_DENIALS) this.#denied.shift();
       throw error.code === 'step_up_denied' ? error : denied(required, error);
     } finally {
-      session.closed.removeEventListener('abort', onClose);
+      stopTimer();
+      forget();
     }
   }
 
@@ -134,7 +146,7 @@ export class StepUp {
   ): Promise<boolean> {
     const { onStepUp, server } = this.#session.options;
     if (onStepUp === undefined) return true;
-    const asked = Promise.resolve(
+    const ask = async () =>
       onStepUp({
         serverUrl: server.href,
         required,
@@ -143,14 +155,9 @@ export class StepUp {
         tool: operation.tool,
         untrustedDescription: describe(operation.challenge),
         signal,
-      }),
-    );
+      });
     // The application may never answer; whoever waits must be able to leave.
-    return new Promise((resolve, reject) => {
-      const onAbort = () => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      asked.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-    });
+    return new Waits().until(ask(), 'step-up', signal);
   }
 
   #assertNotDenied(required: readonly string[]): void {
@@ -188,5 +195,5 @@ function denied(required: readonly string[], cause?: McpOAuthError): McpOAuthErr
 
 function describe(challenge: Challenge): string | undefined {
   const description = challenge.parameters['error_description'];
-  return description?.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD').slice(0, LONGEST_DESCRIPTION);
+  return description === undefined ? undefined : excerpt(description);
 }

@@ -8,4 +8,3 @@ export {
   type ProtectedResource,
   type ProtectedResourceOptions,
 } from './protected-resource.js';
-export { canonicalResource } from './server-url.js';

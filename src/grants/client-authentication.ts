@@ -23,7 +23,7 @@ const METHODS: ReadonlySet<unknown> = new Set<ClientAuthMethod>(['none', 'client
  * @throws {@link McpOAuthError} `invalid_options` for a method that needs more than a client secret.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-2.3.1 | RFC 6749 section 2.3.1}
  */
-export function clientAuthMethod({ authorizationServer, client }: ClientContext): ClientAuthMethod {
+function clientAuthMethod({ authorizationServer, client }: ClientContext): ClientAuthMethod {
   const registered = client.token_endpoint_auth_method;
   if (registered !== undefined && !METHODS.has(registered)) {
     throw new McpOAuthError(

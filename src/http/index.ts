@@ -1,5 +1,6 @@
 export { isLoopbackHost } from './address.js';
 export type { NetworkOptions } from './address-rule.js';
+export { withinBounds } from './bounds.js';
 export { safeCause } from './failure.js';
 export { hostMatcher } from './host-list.js';
 export {

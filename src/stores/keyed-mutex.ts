@@ -3,7 +3,7 @@ import { abortError, McpOAuthError } from '../errors.js';
 import type { Lease, LockOptions } from './token-store.js';
 
 /** How long {@link KeyedMutex.run} waits for a lock where no `timeoutMs` is given, in ms. */
-export const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
+const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
 
 /**
  * One lock for each key, within one process, in the order of the calls.

@@ -98,10 +98,13 @@ export class TokenManager {
 
   /**
    * Reads the store again and adopts what is newer there: another window or process may have signed in, refreshed or signed out.
+   * @param options `lease`: of the session's key, where the caller holds its lock already
    * @throws {McpOAuthError} `closed`, `store_unreadable`, `store_failed`
    */
-  async reload(): Promise<TokenSet | undefined> {
-    await this.#settle(undefined);
+  async reload(options?: { lease?: Lease }): Promise<TokenSet | undefined> {
+    // What waits for the lock that the caller holds comes after the caller.
+    if (options?.lease === undefined) await this.#settle(undefined);
+    else this.#assertOpen(undefined);
     await this.#wait(this.#read(), undefined);
     return this.#cache.tokens;
   }
@@ -167,7 +170,10 @@ export class TokenManager {
     });
   }
 
-  /** Ends every wait with `closed` and aborts a refresh. The stored session stays. */
+  /**
+   * Ends every wait with `closed`. The stored session stays. A refresh that is under way goes on within its bound and is
+   * stored: its answer may hold the only refresh token that still works.
+   */
   close(): void {
     if (this.#closed.signal.aborted) return;
     const reason = new McpOAuthError('closed', 'The token manager was closed. Create a new one to go on.', {
@@ -175,7 +181,6 @@ export class TokenManager {
     });
     this.#cache.cool();
     this.#closed.abort(reason);
-    this.#refreshing?.controller.abort(reason);
     this.#record.flush({ force: true });
   }
 
@@ -249,7 +254,8 @@ export class TokenManager {
     this.#session++;
     this.#refreshing?.controller.abort();
     this.#refreshing = undefined;
-    const before = this.#replacing?.catch(() => {});
+    // Whoever holds the lock comes before those who wait for it, and must not wait for them.
+    const before = lease === undefined ? this.#replacing?.catch(() => {}) : undefined;
     const work = async () => {
       await before;
       if (lease !== undefined) return write(lease, undefined);

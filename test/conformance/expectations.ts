@@ -13,6 +13,9 @@ export const PENDING: Readonly<Record<string, string>> = {
   'auth/wif-jwt-bearer': 'extension: workload identity federation (JWT bearer)',
 };
 
+/** How many scenarios for clients the suite has. One that lists fewer has lost some, and must not pass for that. */
+export const SCENARIOS = 33;
+
 /** Scenarios that a client passes by refusing, with the error that its user must get. */
 export const REFUSALS: Readonly<Record<string, string>> = {
   'auth/scope-retry-limit': 'insufficient_scope',

@@ -4,7 +4,7 @@
  * Usage: run.ts [--scenario NAME]... [--client v1|v2] [--verbose]
  */
 import { parseArgs, styleText } from 'node:util';
-import { judge, type Observation, PENDING, type Verdict } from './expectations.js';
+import { judge, type Observation, PENDING, SCENARIOS, type Verdict } from './expectations.js';
 import { openSuite, type Sdk, type Suite } from './suite.js';
 
 const PARALLEL = 3;
@@ -51,6 +51,9 @@ async function main(): Promise<void> {
 function chooseRows(from: Suite, names: readonly string[] | undefined): Row[] {
   const unknown = [...Object.keys(PENDING), ...(names ?? [])].filter((name) => !from.scenarios.includes(name));
   if (unknown.length > 0) throw new Error(`The suite ${from.version} has no scenario ${unknown.join(', ')}.`);
+  if (from.scenarios.length !== SCENARIOS) {
+    throw new Error(`The suite ${from.version} has ${from.scenarios.length} auth scenarios, not ${SCENARIOS}.`);
+  }
   const chosen = names ?? from.scenarios;
   return chosen.map((scenario) => ({
     scenario,

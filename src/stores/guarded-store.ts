@@ -1,5 +1,5 @@
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
-import type { TokenStore } from '../stores/token-store.js';
+import type { TokenStore } from './token-store.js';
 
 /**
  * The application's store, with failures of its own kind turned into `store_failed`: a caller of this library meets one kind of error.

@@ -1,13 +1,13 @@
-import type { TokenManager } from './tokens/token-manager.js';
+import type { AuthSession } from '../authorization/session.js';
 
 /**
  * A `RequestInit` whose `headers` is a live getter of the cached token, for hosts that take nothing but `requestInit`.
  * It cannot sign in, refresh on a 401 or step up: sign in with `authorize()` first.
  */
-export function liveRequestInit(tokens: TokenManager): RequestInit {
+export function liveRequestInit({ tokens, signedOut }: Pick<AuthSession, 'tokens' | 'signedOut'>): RequestInit {
   const init: RequestInit = {
     get headers(): Record<string, string> {
-      const token = tokens.peek()?.accessToken;
+      const token = signedOut.here ? undefined : tokens.peek()?.accessToken;
       return token === undefined ? {} : { authorization: `Bearer ${token}` };
     },
   };
