@@ -1,7 +1,7 @@
 import type * as oauth from 'oauth4webapi';
+import { withContext } from '../authorization/redeem.js';
 import type { AuthSession, Exchange } from '../authorization/session.js';
 import { readContext, type SessionContext } from '../authorization/session-context.js';
-import { withContext } from '../authorization/sign-in.js';
 import type { StepUp } from '../authorization/step-up.js';
 import type { Challenge } from '../challenge.js';
 import { abortError, McpOAuthError } from '../errors.js';

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { McpOAuthError } from '../errors.js';
-import type { SignInRequest } from './sign-in.js';
+import type { SignInRequest } from './sign-in-parts.js';
 import type { TransactionStore } from './transaction.js';
 
 /** Less than this before its end, in ms, an offer is not made again: a person needs some time. */

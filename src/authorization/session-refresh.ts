@@ -4,7 +4,7 @@ import { classifyRefreshFailure, refreshTokens } from '../grants/index.js';
 import type { ResolvedOptions } from '../options.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { readContext, type SessionContext, writeContext } from './session-context.js';
-import type { SignInParts } from './sign-in.js';
+import type { SignInParts } from './sign-in-parts.js';
 
 /** What a refresh of a session needs. */
 export type RefreshParts = Pick<SignInParts, 'options' | 'http' | 'registrations'>;

@@ -14,20 +14,15 @@ import { discoveryCache } from './discovery-cache.js';
 import { assertInteractive } from './interactive.js';
 import { OpenOffer } from './open-offer.js';
 import { OpenStreams } from './open-streams.js';
+import { redeem } from './redeem.js';
 import { PendingCallbacks } from './redirect-target.js';
 import { revokeTokens } from './revoke-session.js';
 import { readContext, type SessionContext } from './session-context.js';
 import { asMcpOAuthError, notAgain, signedOut, signInTimeout, tokenRejected } from './session-errors.js';
 import { refreshSession } from './session-refresh.js';
 import { SharedTask, type Waiter } from './shared-task.js';
-import {
-  type AuthorizedCallback,
-  authorizeInBrowser,
-  forgetRefusedRegistration,
-  redeem,
-  type SignInParts,
-  type SignInRequest,
-} from './sign-in.js';
+import { authorizeInBrowser, forgetRefusedRegistration } from './sign-in.js';
+import type { AuthorizedCallback, SignInParts, SignInRequest } from './sign-in-parts.js';
 import { SignedOutMarker } from './signed-out.js';
 import { type Transaction, transactionStore } from './transaction.js';
 

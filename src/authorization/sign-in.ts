@@ -1,67 +1,13 @@
-import type { Challenge } from '../challenge.js';
 import { assertPkceSupported, type Discovery } from '../discovery/index.js';
 import { abortError, isMcpOAuthError, McpOAuthError } from '../errors.js';
-import type { OnEvent } from '../events.js';
-import { buildAuthorizationUrl, exchangeCode, validateCallback } from '../grants/index.js';
-import type { Http } from '../http/index.js';
 import { openInBrowser } from '../loopback/index.js';
-import type { InteractionReason, ResolvedOptions } from '../options.js';
-import { generateCodeChallenge, generateCodeVerifier, generateState } from '../pkce.js';
-import { type RegistrationStore, type ResolvedClient, resolveClient } from '../registration/index.js';
-import { selectScope, unionScopes, withOfflineAccess } from '../scope.js';
-import type { TokenStore } from '../stores/token-store.js';
-import type { TokenSet } from '../tokens/token-set.js';
-import type { ClientInformation } from '../types.js';
-import type { DiscoveryCache } from './discovery-cache.js';
-import {
-  type Arrival,
-  externalRedirect,
-  loopbackRedirect,
-  type PendingCallbacks,
-  type RedirectTarget,
-} from './redirect-target.js';
-import {
-  accountFromClaims,
-  keptMetadata,
-  type SessionAccount,
-  type SessionContext,
-  writeContext,
-} from './session-context.js';
-import type { Transaction, TransactionStore } from './transaction.js';
-
-/** Why and for what a person is asked to sign in. */
-export interface SignInRequest {
-  readonly reason: InteractionReason;
-  /** The challenge that led here. */
-  readonly challenge?: Challenge | undefined;
-  /** Exactly these scopes (a step-up); otherwise they are selected as the specification says. */
-  readonly scope?: readonly string[] | undefined;
-  /** These scopes beside the selected ones. */
-  readonly additionalScope?: readonly string[] | undefined;
-}
-
-/** What a sign-in works with. */
-export interface SignInParts {
-  readonly options: ResolvedOptions;
-  readonly http: Http;
-  readonly store: TokenStore;
-  readonly registrations: RegistrationStore;
-  readonly transactions: TransactionStore;
-  readonly discovery: DiscoveryCache;
-  readonly pending: PendingCallbacks;
-  readonly emit: OnEvent;
-  /** The session's key: server and account. */
-  readonly session: string;
-  readonly preferredIssuer: () => Promise<string | undefined>;
-  /** Told when a browser is about to be opened. */
-  readonly prompted: (reason: InteractionReason) => void;
-}
-
-/** A callback that belongs to a transaction, with the state checked and the transaction used up. */
-export interface AuthorizedCallback {
-  readonly transaction: Transaction;
-  readonly arrival: Arrival;
-}
+import type { ResolvedOptions } from '../options.js';
+import { type ResolvedClient, resolveClient } from '../registration/index.js';
+import { usedCallback } from './callback-claim.js';
+import { openTransaction } from './open-transaction.js';
+import { type Arrival, externalRedirect, loopbackRedirect, type RedirectTarget } from './redirect-target.js';
+import type { AuthorizedCallback, SignInParts, SignInRequest } from './sign-in-parts.js';
+import type { Transaction } from './transaction.js';
 
 /** What the attempts of one sign-in tell each other. */
 interface Attempt {
@@ -93,7 +39,7 @@ export async function authorizeInBrowser<T>(
     } catch (error) {
       if (signal.aborted) throw await explainEnd(parts, attempt.client, signal);
       if (await canTryAgain(parts, attempt, error)) continue;
-      if (!isUserDecision(error)) parts.discovery.drop();
+      if (!isNoneOfDiscovery(error)) parts.discovery.drop();
       throw error;
     }
   }
@@ -110,68 +56,6 @@ async function canTryAgain(parts: SignInParts, attempt: Attempt, error: unknown)
   if (!(await forgetRefusedRegistration(parts, attempt.client, error))) return false;
   attempt.reregistered = true;
   return true;
-}
-
-/**
- * Exchanges the code of a callback for tokens, bound to the transaction.
- * Throws what `validateCallback` and `exchangeCode` throw.
- */
-export async function redeem(
-  parts: SignInParts,
-  transaction: Transaction,
-  url: URL,
-  signal: AbortSignal,
-): Promise<TokenSet> {
-  const { authorizationServer, client, redirectUri, codeVerifier, resource, scope, state } = transaction;
-  const callbackParameters = validateCallback({ authorizationServer, clientId: client.client_id, url, state });
-  const { tokenParameters, clock } = parts.options;
-  const result = await exchangeCode(
-    {
-      authorizationServer,
-      client,
-      callbackParameters,
-      redirectUri,
-      codeVerifier,
-      scope,
-      ...(resource === undefined ? {} : { resource }),
-      ...(tokenParameters === undefined ? {} : { tokenParameters }),
-    },
-    { http: parts.http, signal, clock },
-  );
-  if (result.client !== undefined) await rememberClient(parts, transaction, result.client);
-  const account = accountFromClaims(result.idTokenClaims);
-  return withContext(result.tokens, transaction, result.client ?? client, account);
-}
-
-/** A server took the client's credentials in another form only; the next sign-in begins with that one. */
-async function rememberClient(
-  parts: SignInParts,
-  { issuer, registration, redirectUri }: Transaction,
-  client: ClientInformation,
-): Promise<void> {
-  if (registration !== 'dynamic') return;
-  const stored = await parts.registrations.load(issuer, redirectUri);
-  if (stored?.client.client_id === client.client_id) await parts.registrations.save(issuer, { ...stored, client });
-}
-
-/** Tokens with everything that the next start needs beside them. */
-export function withContext(
-  tokens: TokenSet,
-  transaction: Transaction,
-  client: Transaction['client'],
-  account?: SessionAccount,
-): TokenSet {
-  const { issuer, resource, authorizationServer, registration, scope } = transaction;
-  const context: SessionContext = {
-    issuer,
-    authorizationServer: keptMetadata(authorizationServer),
-    client,
-    registration,
-    requestedScope: scope,
-    ...(resource === undefined ? {} : { resource }),
-    ...(account === undefined ? {} : { account }),
-  };
-  return { ...tokens, context: writeContext(context) };
 }
 
 async function attemptAuthorization<T>(
@@ -192,8 +76,12 @@ async function attemptAuthorization<T>(
   assertPkceSupported(discovery, options.issuerExceptions?.[discovery.issuer]);
   const target = await openTarget(parts, discovery.issuer, signal);
   try {
-    attempt.client = await findClient(parts, discovery, target.redirectUri, signal);
-    const { transaction, url } = await openTransaction(parts, request, attempt, discovery, target.redirectUri);
+    const client = await findClient(parts, discovery, target.redirectUri, signal);
+    attempt.client = client;
+    const { offlineAccess } = attempt;
+    const facts = { request, discovery, client, redirectUri: target.redirectUri, offlineAccess };
+    const { transaction, url, addedOfflineAccess } = await openTransaction(parts, facts);
+    attempt.addedOfflineAccess = addedOfflineAccess;
     const browserUrl = http.assertBrowserUrl(url).href;
     if (options.redirectUrl !== undefined && options.openBrowser === undefined) {
       // Nobody waits: the transaction stays in the store until finishAuthorization() or its expiry.
@@ -243,61 +131,6 @@ function findClient(
   });
 }
 
-async function openTransaction(
-  parts: SignInParts,
-  request: SignInRequest,
-  attempt: Attempt,
-  discovery: Discovery,
-  redirectUri: string,
-): Promise<{ transaction: Transaction; url: URL }> {
-  const { options } = parts;
-  const client = attempt.client as ResolvedClient;
-  const selected = request.scope ?? selectedScope(request, discovery, options);
-  const wanted = unionScopes(selected, request.additionalScope);
-  const { scope, prompt } = attempt.offlineAccess
-    ? withOfflineAccess(wanted, discovery.authorizationServer)
-    : { scope: wanted, prompt: undefined };
-  attempt.addedOfflineAccess = scope.length > wanted.length;
-  const resource = options.resource === false ? undefined : (options.resource ?? discovery.resource);
-  const codeVerifier = generateCodeVerifier();
-  const transaction: Transaction = {
-    state: generateState(),
-    codeVerifier,
-    issuer: discovery.issuer,
-    authorizationServer: discovery.authorizationServer,
-    client: client.client,
-    registration: client.kind,
-    redirectUri,
-    scope,
-    session: parts.session,
-    expiresAt: options.clock.now() + options.signInTimeoutMs,
-    ...(resource === undefined ? {} : { resource }),
-  };
-  await parts.transactions.save(transaction);
-  const url = buildAuthorizationUrl({
-    authorizationServer: discovery.authorizationServer,
-    clientId: client.client.client_id,
-    redirectUri,
-    codeChallenge: await generateCodeChallenge(codeVerifier),
-    state: transaction.state,
-    scope,
-    resource,
-    prompt,
-    ...(options.authorizationParameters === undefined ? {} : { parameters: options.authorizationParameters }),
-  });
-  return { transaction, url };
-}
-
-function selectedScope(request: SignInRequest, discovery: Discovery, options: ResolvedOptions): string[] {
-  const challengeScope = request.challenge?.parameters['scope'];
-  const scopesSupported = discovery.resourceMetadata?.scopes_supported;
-  return selectScope({
-    ...(challengeScope === undefined ? {} : { challengeScope }),
-    ...(scopesSupported === undefined ? {} : { scopesSupported }),
-    ...(options.scope === undefined ? {} : { scope: options.scope }),
-  });
-}
-
 async function presentAndWait(
   parts: SignInParts,
   target: RedirectTarget,
@@ -332,9 +165,7 @@ async function finish<T>(
 ): Promise<T> {
   try {
     if ((await parts.transactions.take(transaction.state)) === undefined) {
-      throw new McpOAuthError('invalid_callback', 'This callback was used before. Start the sign-in again.', {
-        stage: 'callback',
-      });
+      throw usedCallback();
     }
     const result = await use({ transaction, arrival });
     await arrival.respond({ ok: true });
@@ -358,8 +189,8 @@ function isOAuthError(error: unknown, oauthError: string): boolean {
   return isMcpOAuthError(error) && error.oauthError === oauthError;
 }
 
-/** Errors that say nothing against what was discovered. */
-function isUserDecision(error: unknown): boolean {
+/** Whether an error says nothing against what was discovered. */
+function isNoneOfDiscovery(error: unknown): boolean {
   return (
     isMcpOAuthError(error) && (error.retryable || ['access_denied', 'authorization_required'].includes(error.code))
   );

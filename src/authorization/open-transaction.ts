@@ -1,0 +1,81 @@
+import type { Discovery } from '../discovery/index.js';
+import { buildAuthorizationUrl } from '../grants/index.js';
+import type { ResolvedOptions } from '../options.js';
+import { generateCodeChallenge, generateCodeVerifier, generateState } from '../pkce.js';
+import type { ResolvedClient } from '../registration/index.js';
+import { selectScope, unionScopes, withOfflineAccess } from '../scope.js';
+import type { SignInParts, SignInRequest } from './sign-in-parts.js';
+import type { Transaction } from './transaction.js';
+
+/** What is known when a transaction is opened. */
+export interface OpeningFacts {
+  readonly request: SignInRequest;
+  readonly discovery: Discovery;
+  readonly client: ResolvedClient;
+  readonly redirectUri: string;
+  /** Whether `offline_access` is added where it is offered. */
+  readonly offlineAccess: boolean;
+}
+
+/** A transaction that is stored, and the URL that begins it in a browser. */
+export interface OpenTransaction {
+  readonly transaction: Transaction;
+  readonly url: URL;
+  /** Whether `offline_access` was added to what is wanted. */
+  readonly addedOfflineAccess: boolean;
+}
+
+/**
+ * Selects the scopes, makes state and verifier, and stores everything that the callback will be held against.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7636.html#section-4.1 | RFC 7636 section 4.1}
+ */
+export async function openTransaction(
+  parts: SignInParts,
+  { request, discovery, client, redirectUri, offlineAccess }: OpeningFacts,
+): Promise<OpenTransaction> {
+  const { options } = parts;
+  const selected = request.scope ?? selectedScope(request, discovery, options);
+  const wanted = unionScopes(selected, request.additionalScope);
+  const { scope, prompt } = offlineAccess
+    ? withOfflineAccess(wanted, discovery.authorizationServer)
+    : { scope: wanted, prompt: undefined };
+  const resource = options.resource === false ? undefined : (options.resource ?? discovery.resource);
+  const codeVerifier = generateCodeVerifier();
+  const transaction: Transaction = {
+    state: generateState(),
+    codeVerifier,
+    issuer: discovery.issuer,
+    authorizationServer: discovery.authorizationServer,
+    client: client.client,
+    registration: client.kind,
+    redirectUri,
+    scope,
+    session: parts.session,
+    expiresAt: options.clock.now() + options.signInTimeoutMs,
+    ...(resource === undefined ? {} : { resource }),
+  };
+  await parts.transactions.save(transaction);
+  const url = buildAuthorizationUrl({
+    authorizationServer: discovery.authorizationServer,
+    clientId: client.client.client_id,
+    redirectUri,
+    codeChallenge: await generateCodeChallenge(codeVerifier),
+    state: transaction.state,
+    scope,
+    resource,
+    prompt,
+    ...(options.authorizationParameters === undefined ? {} : { parameters: options.authorizationParameters }),
+  });
+  return { transaction, url, addedOfflineAccess: scope.length > wanted.length };
+}
+
+function selectedScope(request: SignInRequest, discovery: Discovery, options: ResolvedOptions): string[] {
+  const challengeScope = request.challenge?.parameters['scope'];
+  const scopesSupported = discovery.resourceMetadata?.scopes_supported;
+  return selectScope({
+    ...(challengeScope === undefined ? {} : { challengeScope }),
+    ...(scopesSupported === undefined ? {} : { scopesSupported }),
+    ...(options.scope === undefined ? {} : { scope: options.scope }),
+  });
+}

@@ -1,0 +1,43 @@
+import type { Challenge } from '../challenge.js';
+import type { OnEvent } from '../events.js';
+import type { Http } from '../http/index.js';
+import type { InteractionReason, ResolvedOptions } from '../options.js';
+import type { RegistrationStore } from '../registration/index.js';
+import type { TokenStore } from '../stores/token-store.js';
+import type { DiscoveryCache } from './discovery-cache.js';
+import type { Arrival, PendingCallbacks } from './redirect-target.js';
+import type { Transaction, TransactionStore } from './transaction.js';
+
+/** Why and for what a person is asked to sign in. */
+export interface SignInRequest {
+  readonly reason: InteractionReason;
+  /** The challenge that led here. */
+  readonly challenge?: Challenge | undefined;
+  /** Exactly these scopes (a step-up); otherwise they are selected as the specification says. */
+  readonly scope?: readonly string[] | undefined;
+  /** These scopes beside the selected ones. */
+  readonly additionalScope?: readonly string[] | undefined;
+}
+
+/** What a sign-in works with. */
+export interface SignInParts {
+  readonly options: ResolvedOptions;
+  readonly http: Http;
+  readonly store: TokenStore;
+  readonly registrations: RegistrationStore;
+  readonly transactions: TransactionStore;
+  readonly discovery: DiscoveryCache;
+  readonly pending: PendingCallbacks;
+  readonly emit: OnEvent;
+  /** The session's key: server and account. */
+  readonly session: string;
+  readonly preferredIssuer: () => Promise<string | undefined>;
+  /** Told when a browser is about to be opened. */
+  readonly prompted: (reason: InteractionReason) => void;
+}
+
+/** A callback that belongs to a transaction, with the state checked and the transaction used up. */
+export interface AuthorizedCallback {
+  readonly transaction: Transaction;
+  readonly arrival: Arrival;
+}
