@@ -1,12 +1,12 @@
 import { isMcpOAuthError, McpOAuthError, type Stage } from './errors.js';
-import { excerpt, redact } from './http/text.js';
+import { excerpt, pageExcerpt, redact } from './http/text.js';
 
 /** What an error answer of an authorization server says, as far as it may be shown. */
 export interface OAuthErrorAnswer {
   readonly status: number;
   /** The `error` value, where there is one and it follows the grammar. */
   readonly error: string | undefined;
-  /** `error_description`, bounded and on one line. */
+  /** `error_description`, or the words of a body that is not JSON, bounded and on one line. */
   readonly description: string | undefined;
 }
 
@@ -29,9 +29,13 @@ export async function readErrorAnswer(
   secrets: readonly (string | undefined)[],
 ): Promise<OAuthErrorAnswer> {
   const { status } = response;
-  const body = await readObject(response);
+  const text = await response
+    .clone()
+    .text()
+    .catch(() => '');
+  const body = objectIn(text);
   const code = oauthErrorCode(body?.['error']);
-  const description = body?.['error_description'];
+  const description = body === undefined ? pageExcerpt(redact(text, secrets)) : body['error_description'];
   return {
     status,
     error: code === undefined || redact(code, secrets) !== code ? undefined : code,
@@ -42,7 +46,15 @@ export async function readErrorAnswer(
 /** The JSON object in the body of a copy of `response`, or `undefined` where there is none. */
 export async function readObject(response: Response): Promise<Record<string, unknown> | undefined> {
   try {
-    const body: unknown = JSON.parse(await response.clone().text());
+    return objectIn(await response.clone().text());
+  } catch {
+    return undefined;
+  }
+}
+
+function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
     return isObject(body) ? body : undefined;
   } catch {
     return undefined;

@@ -15,28 +15,36 @@ export interface SdkAuthProvider {
 }
 
 /**
- * A token this young was obtained for another of the concurrent 401s; the SDK does not say which token its request carried,
- * so the request is tried with it first.
+ * How young a token may be to be taken for one that was obtained meanwhile, in ms. The SDK does not say which token its
+ * request carried, so a late 401 of a former one would cost a refresh.
  */
 const YOUNG_MS = 5_000;
 
 /** The v2 SDK's `AuthProvider` over a session. It handles 401 only: for such a provider the SDK itself throws on a 403. */
 export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
   let lastGiven: string | undefined;
-  /** The young token that was taken for another request's; refused a second time, it is refused for good. */
-  let excused: string | undefined;
+  /** Requests that were given the present token, and the former one, and have not come back with a 401. */
+  let present = 0;
+  let former = 0;
   return {
     async token() {
       session.assertLive();
-      lastGiven = await session.tokens.getAccessToken();
-      if (lastGiven === undefined) await session.assertUsable();
-      return lastGiven;
+      const token = await session.tokens.getAccessToken();
+      if (token === undefined) await session.assertUsable();
+      if (token !== lastGiven) {
+        former = present;
+        present = 0;
+      }
+      lastGiven = token;
+      present += 1;
+      return token;
     },
     async onUnauthorized({ response }) {
       const refused = lastGiven;
+      present = Math.max(0, present - 1);
       const stored = await session.tokens.reload();
       // The SDK tries once more and gives up by itself where that does not help.
-      if (isUsable(stored) && (stored.accessToken !== refused || mayBeAnothers(stored))) return;
+      if (isUsable(stored) && (stored.accessToken !== refused || isLate(stored))) return;
       if (refused !== undefined && (await session.refreshRefused(refused, session.closed)) !== undefined) return;
       await session.assertUsable();
       const challenge = findAuthChallenge(parseChallenges(response));
@@ -51,9 +59,10 @@ export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
     return refreshToken !== undefined || expiresAt === undefined || expiresAt > session.options.clock.now();
   }
 
-  function mayBeAnothers({ accessToken, issuedAt }: TokenSet): boolean {
-    if (accessToken === excused || Math.abs(session.options.clock.now() - issuedAt) >= YOUNG_MS) return false;
-    excused = accessToken;
+  /** Whether this 401 may be one of the former token, which came after the present one was obtained. */
+  function isLate({ issuedAt }: TokenSet): boolean {
+    if (former === 0 || Math.abs(session.options.clock.now() - issuedAt) >= YOUNG_MS) return false;
+    former -= 1;
     return true;
   }
 }

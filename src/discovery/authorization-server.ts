@@ -4,6 +4,7 @@ import { displayUrl, excerpt } from '../http/text.js';
 import type { AuthorizationServerMetadata, IssuerException } from '../types.js';
 import { checkEndpoints } from './endpoints.js';
 import {
+  type Absent,
   type DiscoveryRequestOptions,
   type DocumentContext,
   documentContext,
@@ -41,11 +42,20 @@ export async function discoverAuthorizationServer(
   issuer: string,
   options: AuthorizationServerOptions = {},
 ): Promise<AuthorizationServerMetadata | undefined> {
+  return readAuthorizationServer(issuer, options);
+}
+
+/** The same, which tells `onAbsent` what each location without metadata answered. */
+export async function readAuthorizationServer(
+  issuer: string,
+  options: AuthorizationServerOptions,
+  onAbsent?: (answer: Absent) => void,
+): Promise<AuthorizationServerMetadata | undefined> {
   const url = parseIssuer(issuer);
   const context = documentContext(resolveHttp(url, options), options);
   context.http.assertDiscoveredUrl(issuer, 'discovery');
   const { metadataIssuer } = options.exception ?? {};
-  return findMetadata(url, [issuer, ...(metadataIssuer === undefined ? [] : [metadataIssuer])], context);
+  return findMetadata(url, [issuer, ...(metadataIssuer === undefined ? [] : [metadataIssuer])], context, onAbsent);
 }
 
 /** Asks the locations that belong to `issuer` for metadata whose `issuer` is one of `accepted`. */
@@ -53,6 +63,7 @@ export async function findMetadata(
   issuer: URL,
   accepted: readonly string[],
   context: DocumentContext,
+  onAbsent: (answer: Absent) => void = () => {},
 ): Promise<AuthorizationServerMetadata | undefined> {
   let refusal: McpOAuthError | undefined;
   for (const url of authorizationServerLocations(issuer)) {
@@ -64,6 +75,7 @@ export async function findMetadata(
       return checkEndpoints(answer.document, found, context.http);
     }
     if (answer.kind === 'malformed') throw malformed(url, `it answered ${answer.detail}`);
+    if (answer.kind === 'absent') onAbsent(answer);
     if (answer.kind === 'refused') refusal ??= answer.error;
   }
   if (refusal !== undefined) throw refusal;

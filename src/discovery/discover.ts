@@ -2,8 +2,9 @@ import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { type Http, resolveHttp } from '../http/index.js';
 import { displayUrl, excerpt } from '../http/text.js';
 import type { AuthorizationServerMetadata } from '../types.js';
-import { discoverAuthorizationServer } from './authorization-server.js';
+import { readAuthorizationServer } from './authorization-server.js';
 import { type DiscoverOptions, type Discovery, exceptionFor } from './discovery.js';
+import type { Absent } from './fetch-document.js';
 import { discoverLegacy } from './legacy.js';
 import { discoverProtectedResource, type ProtectedResource } from './protected-resource.js';
 import { parseServerUrl } from './server-url.js';
@@ -58,11 +59,15 @@ async function chooseAuthorizationServer(
 ): Promise<[string, AuthorizationServerMetadata]> {
   const failures: McpOAuthError[] = [];
   for (const issuer of candidates(resource.authorizationServers, options.preferredIssuer)) {
+    let forbidden: Absent | undefined;
+    const onAbsent = (answer: Absent) => {
+      if (answer.status !== 404) forbidden ??= answer;
+    };
     try {
       const exception = exceptionFor(issuer, options.issuerExceptions);
-      const metadata = await discoverAuthorizationServer(issuer, { ...options, http, exception });
+      const metadata = await readAuthorizationServer(issuer, { ...options, http, exception }, onAbsent);
       if (metadata !== undefined) return [issuer, metadata];
-      failures.push(withoutMetadata(issuer));
+      failures.push(withoutMetadata(issuer, forbidden));
     } catch (error) {
       if (!isMcpOAuthError(error) || !DEFINITIVE.includes(error.code)) throw error;
       failures.push(error);
@@ -77,11 +82,17 @@ function candidates(listed: readonly string[], preferred: string | undefined): s
   return [...new Set([...first, ...listed])].slice(0, MOST_AUTHORIZATION_SERVERS);
 }
 
-function withoutMetadata(issuer: string): McpOAuthError {
+/** `forbidden`: what another 4xx than 404 said. It does not say that there is none, but keeps it from this client. */
+function withoutMetadata(issuer: string, forbidden: Absent | undefined): McpOAuthError {
+  const said = forbidden === undefined ? '' : ` One of them answered ${forbidden.detail}.`;
   const message =
     `The authorization server ${excerpt(issuer)} has no metadata at any of its well-known locations (RFC 8414, OpenID ` +
-    'Connect Discovery), so its endpoints are not known. Whoever runs it has to publish the metadata.';
-  return new McpOAuthError('authorization_server_not_found', message, { stage: 'discovery', url: displayUrl(issuer) });
+    `Connect Discovery), so its endpoints are not known.${said} Whoever runs it has to publish the metadata.`;
+  return new McpOAuthError('authorization_server_not_found', message, {
+    stage: 'discovery',
+    status: forbidden?.status,
+    url: displayUrl(issuer),
+  });
 }
 
 function noneListed(metadataUrl: string): McpOAuthError {

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { type Http, type RequestOptions, retryAfterMs, withRetry } from '../http/index.js';
 import { type JsonObject, parseJsonObject, withoutNulls } from '../http/json.js';
-import { displayUrl, excerpt } from '../http/text.js';
+import { displayUrl, excerpt, pageExcerpt } from '../http/text.js';
 
 /** What the functions of discovery take last. */
 export interface DiscoveryRequestOptions extends RequestOptions {
@@ -27,8 +27,16 @@ export interface DocumentContext {
  */
 export type Answer =
   | { readonly kind: 'document'; readonly document: Readonly<JsonObject> }
-  | { readonly kind: 'absent' | 'page' | 'malformed'; readonly status: number; readonly detail: string }
+  | Absent
+  | { readonly kind: 'page' | 'malformed'; readonly status: number; readonly detail: string }
   | { readonly kind: 'refused'; readonly error: McpOAuthError };
+
+/** A definitive 4xx, with what it says. */
+export interface Absent {
+  readonly kind: 'absent';
+  readonly status: number;
+  readonly detail: string;
+}
 
 const WAITS_MS = [250, 1000];
 const LONGEST_WAIT_MS = 5000;
@@ -89,9 +97,12 @@ function isTemporary(status: number): boolean {
 
 async function readAnswer(response: Response): Promise<Answer> {
   const { status } = response;
-  if (status >= 400) return { kind: 'absent', status, detail: `HTTP ${status}` };
-  const type = (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
   const text = await response.text();
+  if (status >= 400) {
+    const words = pageExcerpt(text);
+    return { kind: 'absent', status, detail: words === '' ? `HTTP ${status}` : `HTTP ${status}: ${words}` };
+  }
+  const type = (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
   const detail = `HTTP ${status} with ${type === '' ? 'no content type' : excerpt(type)}: ${excerpt(text.slice(0, 1000).replace(/\s+/g, ' '))}`;
   if (status !== 200 || /html/.test(type)) return { kind: 'page', status, detail };
   const document = parseJsonObject(text, 'discovery');

@@ -7,6 +7,18 @@ export function excerpt(text: string, max = MAX_EXCERPT): string {
   return text.length > max ? `${clean}…` : clean;
 }
 
+const LONGEST_PAGE = 2_000;
+
+/** The words of a body that is not what was asked for, on one line: a gateway's page says in them why it refuses. */
+export function pageExcerpt(body: string): string {
+  // A cut first: of a long page the beginning says enough.
+  const words = body
+    .slice(0, LONGEST_PAGE)
+    .replace(/<(style|script)\b[\s\S]*?<\/\1>/gi, ' ')
+    .replace(/<[^>]*>/g, ' ');
+  return excerpt(words.replace(/\s+/g, ' ').trim());
+}
+
 /** A URL as it may stand in a message: without credentials, query and fragment, where secrets could be. */
 export function displayUrl(url: string | URL): string {
   const parsed = parseUrl(url);

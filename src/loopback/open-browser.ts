@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { env, platform } from 'node:process';
 import { type Clock, systemClock } from '../clock.js';
 
 /**
@@ -25,8 +24,8 @@ const START_MS = 10_000;
  * @see MCP security best practices, "Secure URL Opening": no shell opens a URL
  */
 export async function openInBrowser(url: string): Promise<boolean> {
-  if (!hasPlaceForBrowser(platform, env)) return false;
-  return launch(url, usesWindowsBrowser(platform, env) ? openOnWindows : openByPackage, systemClock);
+  if (!hasPlaceForBrowser(process.platform, process.env)) return false;
+  return launch(url, usesWindowsBrowser(process.platform, process.env) ? openOnWindows : openByPackage, systemClock);
 }
 
 const openByPackage: Opener = async (url) => {

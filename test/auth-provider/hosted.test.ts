@@ -29,12 +29,24 @@ describe('redirectUrl without openBrowser', () => {
     expect((await provider.fetch(server.url, callTool('echo'))).status).toBe(200);
   });
 
-  it('gives the URL every time it is asked, and authorize() gives it too', async () => {
-    const { provider, required } = await hosted();
+  it('gives the same URL every time it is asked, and authorize() gives one too', async () => {
+    const { provider, required, store } = await hosted();
     const urls: string[] = [];
     for (let call = 0; call < 6; call += 1) urls.push(await required());
-    expect(new Set(urls).size).toBe(6);
+    expect(new Set(urls).size).toBe(1);
+    // However many requests come meanwhile, one transaction waits in the store.
+    expect(await store.list('transaction/')).toHaveLength(1);
     expect(await failure(provider.authorize())).toMatchObject({ code: 'authorization_required' });
+  });
+
+  it('gives a new URL once the one before is used or nearly over', async () => {
+    const { provider, required, clock } = await hosted();
+    const first = await required();
+    clock.advance(250_000);
+    const second = await required();
+    expect(second).not.toBe(first);
+    await provider.finishAuthorization(await callbackOf(second));
+    expect(await provider.session()).toMatchObject({ signedIn: true });
   });
 
   it('F48: refuses the callback of another account or server and leaves it to its owner', async () => {

@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { SharedTask } from '../../src/authorization/shared-task.js';
+import { systemClock } from '../../src/clock.js';
 import { McpOAuthError } from '../../src/errors.js';
 import { rejection } from '../with-oauth/support.js';
 
@@ -13,6 +14,7 @@ function task() {
   };
   const shared = new SharedTask<string>(
     'authorization',
+    systemClock,
     (signal) =>
       new Promise((resolve, reject) => {
         Object.assign(state, { signal, resolve, reject });

@@ -42,14 +42,15 @@ describe('StepUp', () => {
     expect(await waiting).toMatchObject({ code: 'closed' });
   });
 
-  it('passes on what onStepUp throws', async () => {
+  it('reports what onStepUp throws as the cause of an error of this library', async () => {
     const { provider, server } = await signedIn({
       onStepUp: () => {
         throw new Error('the dialog broke');
       },
     });
     expect(await rejection(provider.fetch(server.url, callTool('create_issue')))).toMatchObject({
-      message: 'the dialog broke',
+      code: 'authorization_failed',
+      cause: { message: 'the dialog broke' },
     });
   });
 
@@ -73,8 +74,8 @@ describe('StepUp', () => {
       },
     );
     await rejection(provider.fetch(server.url, callTool('echo')));
-    expect(seen[0]).toHaveLength(200);
-    expect(seen[0]).toMatch(/^please\uFFFDx+$/u);
+    expect(seen[0]).toHaveLength(201);
+    expect(seen[0]).toMatch(/^please\uFFFDx+…$/u);
   });
 
   it('F26: a person who denies it is asked once', async () => {

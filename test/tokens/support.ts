@@ -43,7 +43,7 @@ export class FlakyStore extends MemoryTokenStore {
 }
 
 /** An authorization server that rotates refresh tokens and revokes the family when one is used twice. */
-export class RotatingServer {
+class RotatingServer {
   requests = 0;
   revoked = false;
   /** What the next refreshes do instead of answering. */

@@ -1,0 +1,32 @@
+/** Runs one measurement in a process of its own and hands its numbers to the parent. Usage: part.ts NAME URL CONTROL_URL */
+import { measureAddedTime } from './added-time.js';
+import { measureConcurrency } from './concurrency.js';
+import { loadLibrary } from './library.js';
+import { measureLoopbackRatio } from './loopback-ratio.js';
+import { countRequests } from './request-counts.js';
+
+const [name, url = '', controlUrl = ''] = process.argv.slice(2);
+const library = await loadLibrary();
+const server = { url, controlUrl };
+
+// The SDKs warn for each failed refresh; what failed is in the table.
+console.warn = () => {};
+
+async function measure(): Promise<unknown> {
+  switch (name) {
+    case 'added-time':
+      return measureAddedTime(library);
+    case 'loopback-ratio':
+      return measureLoopbackRatio(library, server);
+    case 'requests':
+      return countRequests(library, server);
+    case 'concurrency':
+      return measureConcurrency(library, server);
+    default:
+      throw new Error(`There is no measurement ${name}.`);
+  }
+}
+
+const result = await measure();
+// Not process.exit(): what leaves a handle open must show as a measurement that does not end.
+process.send?.(result, () => process.disconnect());

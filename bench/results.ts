@@ -1,0 +1,27 @@
+import type { AddedTime } from './added-time.js';
+import type { Concurrency } from './concurrency.js';
+import type { ContenderName } from './contenders.js';
+import type { ImportTime } from './import-time.js';
+import type { LoopbackRatio } from './loopback-ratio.js';
+import type { Packages } from './packages.js';
+import type { FirstResult } from './request-counts.js';
+
+/** Everything that was measured in one run; what could not be measured is missing. */
+export interface Results {
+  readonly machine: Machine;
+  addedTime?: AddedTime;
+  loopbackRatio?: LoopbackRatio;
+  requests?: Readonly<Record<ContenderName, FirstResult>>;
+  concurrency?: Readonly<Record<ContenderName, Concurrency>>;
+  importTime?: ImportTime;
+  packages?: Packages;
+  readonly failures: string[];
+}
+
+export interface Machine {
+  readonly node: string;
+  readonly cpu: string;
+  readonly cores: number;
+  /** Processes that wanted a core in the minute before the run and at its end. */
+  readonly load: number[];
+}

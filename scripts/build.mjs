@@ -1,0 +1,38 @@
+/**
+ * Builds dist/: declarations by the compiler, JavaScript by a bundler. One file loads in a third of the time of a hundred,
+ * and what an application pays at its start is measured by `npm run bench`.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+
+const require = createRequire(import.meta.url);
+/** Small, pure, and CommonJS: beside an ESM-only SDK it would pull in Node's other loader. So it is part of the bundle. */
+const INLINED = ['ipaddr.js'];
+const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+rmSync('dist', { recursive: true, force: true });
+execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+await build({
+  entryPoints: ['src/index.ts'],
+  outdir: 'dist',
+  bundle: true,
+  // What is loaded on use (connections, the browser) stays a file of its own.
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  sourcemap: true,
+  external: Object.keys(dependencies),
+  logLevel: 'warning',
+});
+
+const notices = INLINED.map((name) => {
+  const folder = dirname(require.resolve(`${name}/package.json`));
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return `${name} ${version}\n\n${readFileSync(join(folder, 'LICENSE'), 'utf8').trim()}\n`;
+});
+writeFileSync('dist/THIRD-PARTY-LICENSES.txt', notices.join('\n'));
