@@ -2,6 +2,7 @@ export type { InvalidationScope, McpOAuthClientProvider, SdkClientMetadata } fro
 export type { UnauthorizedContext } from './adapters/sdk-auth-provider.js';
 export type { WireTokens } from './adapters/token-exchange-slot.js';
 export { type AuthorizeOptions, type AuthProvider, createAuthProvider, type Session } from './auth-provider.js';
+export type { Revocation } from './authorization/revoke-session.js';
 export type { SessionAccount } from './authorization/session-context.js';
 export type { SignOutResult } from './authorization/sign-out.js';
 export { type Challenge, parseChallenges } from './challenge.js';

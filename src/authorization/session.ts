@@ -8,6 +8,7 @@ import { coversScope, unionScopes } from '../scope.js';
 import type { Lease, TokenStore } from '../stores/token-store.js';
 import { TokenManager } from '../tokens/token-manager.js';
 import type { TokenSet } from '../tokens/token-set.js';
+import { Waits } from '../tokens/wait.js';
 import { type AttemptLimiter, attemptLimiter } from './attempt-limiter.js';
 import { assertOurs, parseCallback, usedCallback } from './callback-claim.js';
 import { discoveryCache } from './discovery-cache.js';
@@ -59,6 +60,7 @@ export class AuthSession {
   readonly #signIns: AttemptLimiter;
   readonly #forcedRefreshes: AttemptLimiter;
   readonly #interruptible = new Set<(reason: McpOAuthError) => void>();
+  readonly #waits = new Waits();
   #lastRefused: string | undefined;
   /** How the last sign-in ended, where it failed. */
   #lastFailure: McpOAuthError | undefined;
@@ -127,7 +129,8 @@ export class AuthSession {
   /** Throws where nothing may be sent any more. */
   async assertUsable(): Promise<void> {
     this.assertLive();
-    if (await this.signedOut.isSet()) throw signedOut();
+    // A store that does not answer must not outlast close().
+    if (await this.#waits.until(this.signedOut.isSet(), 'store', this.closed)) throw signedOut();
   }
 
   /** The part of {@link assertUsable} that costs nothing, for every request. */

@@ -1,5 +1,6 @@
 import { McpOAuthError } from '../errors.js';
-import { resolveHttp } from '../http/index.js';
+import { type Http, resolveHttp } from '../http/index.js';
+import type { JsonObject } from '../http/json.js';
 import { displayUrl, excerpt } from '../http/text.js';
 import type { AuthorizationServerMetadata, IssuerException } from '../types.js';
 import { checkEndpoints } from './endpoints.js';
@@ -68,18 +69,25 @@ export async function findMetadata(
   let refusal: McpOAuthError | undefined;
   for (const url of authorizationServerLocations(issuer)) {
     const answer = await fetchDocument(url, context);
-    if (answer.kind === 'document') {
-      const { issuer: found } = answer.document;
-      if (typeof found !== 'string') throw malformed(url, 'the document has no `issuer` string');
-      if (!accepted.includes(found)) throw mismatch(url, found, accepted);
-      return checkEndpoints(answer.document, found, context.http);
-    }
+    if (answer.kind === 'document') return readDocument(answer.document, url, accepted, context.http);
     if (answer.kind === 'malformed') throw malformed(url, `it answered ${answer.detail}`);
     if (answer.kind === 'absent') onAbsent(answer);
     if (answer.kind === 'refused') refusal ??= answer.error;
   }
   if (refusal !== undefined) throw refusal;
   return undefined;
+}
+
+function readDocument(
+  document: Readonly<JsonObject>,
+  url: string,
+  accepted: readonly string[],
+  http: Http,
+): AuthorizationServerMetadata {
+  const { issuer: found } = document;
+  if (typeof found !== 'string') throw malformed(url, 'the document has no `issuer` string');
+  if (!accepted.includes(found)) throw mismatch(url, found, accepted);
+  return checkEndpoints(document, found, http);
 }
 
 /** Reads an issuer identifier: an http(s) URL without credentials, query and fragment (RFC 8414 section 2). */

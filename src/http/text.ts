@@ -15,7 +15,9 @@ export function pageExcerpt(body: string): string {
   const words = body
     .slice(0, LONGEST_PAGE)
     .replace(/<(style|script)\b[\s\S]*?<\/\1>/gi, ' ')
-    .replace(/<[^>]*>/g, ' ');
+    .replace(/<[^>]*>/g, ' ')
+    // Such a page may echo the request; no word is as long as a credential.
+    .replace(/[\w+/=.~%-]{24,}/g, '…');
   return excerpt(words.replace(/\s+/g, ' ').trim());
 }
 

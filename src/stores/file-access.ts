@@ -133,10 +133,10 @@ async function readBounded(handle: FileHandle): Promise<Buffer> {
 }
 
 /** Replaces the file as a whole: whoever reads it, even after a crash, sees the former content or the new one. */
-export async function replaceFile(path: string, content: Uint8Array, beforeRename: () => void): Promise<void> {
+export async function replaceFile(path: string, content: Uint8Array, beforeRename: () => Promise<void>): Promise<void> {
   const temporary = await writeTemporary(path, content);
   try {
-    beforeRename();
+    await beforeRename();
     await rename(temporary, path);
   } catch (error) {
     await removeFile(temporary);

@@ -16,6 +16,7 @@ import {
 import { type Damage, type Entry, entryName, openEntry, sealEntry } from './file-envelope.js';
 import { fileFailure } from './file-error.js';
 import { createKey, keyMissing, readKey } from './file-key.js';
+import { FileLock } from './file-lock.js';
 import { KeyedMutex } from './keyed-mutex.js';
 import type { Lease, LockOptions, TokenStore } from './token-store.js';
 
@@ -32,13 +33,17 @@ const SWEPT_AT_A_TIME = 32;
  * Files have mode 0600 in a directory with mode 0700 and are replaced as a whole; symbolic links, other owners and looser modes are refused.
  * What cannot be decrypted is reported once and set aside under a name that contains `.corrupt-`; it is never overwritten.
  *
- * The lock holds within this object. The key file protects against copies of single files, backups and other users, not against
+ * The lock holds among all objects and processes that use the directory. A holder that died is taken over after about 11 s, one that
+ * lives never; a lock that is lost all the same (the machine slept, the lock file was removed) ends the lease. It needs a file system
+ * that keeps time with this machine.
+ *
+ * The key file protects against copies of single files, backups and other users, not against
  * someone who can read everything that the user can read.
  */
 export class FileTokenStore implements TokenStore {
   readonly #directory: string;
   readonly #clock: Clock;
-  readonly #locks: KeyedMutex;
+  readonly #locks: FileLock;
   /** Keeps the operations on one file in the order of the calls. */
   readonly #order: KeyedMutex;
   #swept = false;
@@ -53,7 +58,7 @@ export class FileTokenStore implements TokenStore {
     }
     this.#directory = resolve(options.directory);
     this.#clock = options.clock ?? systemClock;
-    this.#locks = new KeyedMutex(this.#clock);
+    this.#locks = new FileLock({ directory: this.#directory, clock: this.#clock });
     this.#order = new KeyedMutex(this.#clock);
   }
 
@@ -77,7 +82,7 @@ export class FileTokenStore implements TokenStore {
   set(key: string, value: string, options: { ttlMs?: number; lease?: Lease } = {}): Promise<void> {
     const { ttlMs, lease } = options;
     return this.#attempt('write the token store', entryName(key), async (name) => {
-      this.#locks.assertLive(lease);
+      await this.#locks.assertLive(lease);
       await secureDirectory(this.#directory, true);
       const cipherKey = (await this.#key()) ?? (await createKey(this.#directory));
       await this.#read(name, cipherKey);
@@ -103,8 +108,9 @@ export class FileTokenStore implements TokenStore {
    */
   delete(key: string, options: { lease?: Lease } = {}): Promise<void> {
     return this.#attempt('delete from the token store', entryName(key), async (name) => {
-      this.#locks.assertLive(options.lease);
-      if (!(await secureDirectory(this.#directory, false))) return;
+      const isThere = await secureDirectory(this.#directory, false);
+      await this.#locks.assertLive(options.lease);
+      if (!isThere) return;
       if (await removeFile(this.#path(name))) await syncDirectory(this.#directory);
     });
   }
@@ -134,7 +140,12 @@ export class FileTokenStore implements TokenStore {
     return keys;
   }
 
-  /** Runs `fn` while nobody else who uses this object holds the lock of `key`. */
+  /**
+   * Runs `fn` while nobody else who uses the directory holds the lock of `key`, in this process or another. It is not reentrant.
+   * The lease's signal aborts with `lease_lost` when the lock is lost.
+   * @throws {McpOAuthError} `lock_timeout` after `timeoutMs`, `aborted` with the signal, `store_failed` where the directory cannot be
+   * written to; all only before `fn` was called
+   */
   lock<T>(key: string, fn: (lease: Lease) => Promise<T>, options?: LockOptions): Promise<T> {
     return this.#locks.run(key, fn, options);
   }

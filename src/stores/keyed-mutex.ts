@@ -3,7 +3,7 @@ import { abortError, McpOAuthError } from '../errors.js';
 import type { Lease, LockOptions } from './token-store.js';
 
 /** How long {@link KeyedMutex.run} waits for a lock where no `timeoutMs` is given, in ms. */
-const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
+export const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
 
 /**
  * One lock for each key, within one process, in the order of the calls.
@@ -38,11 +38,7 @@ export class KeyedMutex {
   /** Refuses a lease whose lock is no longer held, with `lease_lost`. Without a lease there is nothing to refuse. */
   assertLive(lease: Lease | undefined): void {
     if (lease === undefined || (!lease.signal.aborted && this.#live.has(lease.token))) return;
-    throw new McpOAuthError(
-      'lease_lost',
-      'The lock that guarded this write is no longer held, so nothing was written. Take the lock again and read the value anew.',
-      { stage: 'store' },
-    );
+    throw leaseLost();
   }
 
   #acquire(key: string, { signal, timeoutMs = DEFAULT_LOCK_TIMEOUT_MS }: LockOptions): Promise<void> {
@@ -81,7 +77,17 @@ export class KeyedMutex {
   }
 }
 
-function lockTimeout(timeoutMs: number): McpOAuthError {
+/** The lock of a lease is not held, or no longer. */
+export function leaseLost(): McpOAuthError {
+  return new McpOAuthError(
+    'lease_lost',
+    'The lock that guarded this write is no longer held, so nothing was written. Take the lock again and read the value anew.',
+    { stage: 'store' },
+  );
+}
+
+/** The wait for a lock took longer than its bound. */
+export function lockTimeout(timeoutMs: number): McpOAuthError {
   return new McpOAuthError(
     'lock_timeout',
     `Another holder kept the lock for longer than ${timeoutMs} ms. Try again; raise the lock timeout if the work it guards takes that long.`,
