@@ -1,5 +1,5 @@
-import { mkdir, type NoParamCallback, rmdir, rmdirSync, stat, utimes } from 'node:fs';
-import { stat as statOf } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { removeFile } from './file-access.js';
 import { systemCode } from './file-error.js';
 import { leaseLost } from './keyed-mutex.js';
 
@@ -15,74 +15,53 @@ export interface Hold {
 
 /**
  * Takes the lock file where it is free, and keeps it fresh every `updateMs` until it is released.
- * The lock file's modification time is the holder's mark: only the holder sets it.
+ *
+ * Written here and not taken from a package: those that are known clean up on exit by handlers for the process's signals,
+ * and that ends an application whose own handler is still at work. A lock that is left behind goes stale instead.
+ *
  * @returns `undefined` where it is held, however old it is
  */
 export async function tryHold(path: string, updateMs: number): Promise<Hold | undefined> {
-  // On demand: the package hooks the process's exit when it is loaded.
-  const { lock } = await import('proper-lockfile');
+  const file = await create(path);
+  if (file === undefined) return undefined;
+  // While it is open no other file can have its inode, so that tells whether the lock file is still this one.
+  const { ino } = await file.stat({ bigint: true });
   const lost = new AbortController();
-  const lose = () => lost.abort(leaseLost());
-  let marks: readonly number[] = [];
-  let held = false;
+  let timer: NodeJS.Timeout | undefined;
   let released = false;
-  // The package would go on with what it has begun, after the release, on a lock file that may be another holder's.
-  const fs = {
-    mkdir,
-    rmdir,
-    stat,
-    utimes: (target: string, accessed: Date, modified: Date, callback: NoParamCallback) => {
-      if (released) return callback(Object.assign(new Error('The lock was released.'), { code: 'ENOENT' }));
-      // The package begins with a whole second, to learn how precise times are here; two holders could have the same one.
-      const mark = held ? modified : new Date();
-      marks = [...marks.slice(-1), mark.getTime()];
-      utimes(target, accessed, mark, callback);
-    },
-    rmdirSync: (target: string) => {
-      if (!released) rmdirSync(target);
-    },
+
+  const isOurs = async () => (await inodeAt(path)) === ino;
+  const check = async () => {
+    if (!lost.signal.aborted && !(await isOurs())) lost.abort(leaseLost());
+    return !lost.signal.aborted;
   };
-  let unlock: () => Promise<void>;
-  try {
-    // The package keeps its books by the first name, which must be another one for each holder in the process. It never
-    // takes over by itself: of two that find the same lock file stale, the later one would remove the earlier one's new one.
-    unlock = await lock(`${path}#${crypto.randomUUID()}`, {
-      lockfilePath: path,
-      realpath: false,
-      stale: Number.POSITIVE_INFINITY,
-      update: updateMs,
-      onCompromised: lose,
-      fs,
-    });
-  } catch (error) {
-    if (systemCode(error) === 'ELOCKED') return undefined;
-    throw error;
-  }
-  held = true;
-  const isOurs = async () => {
-    const mark = await modifiedAt(path);
-    return mark !== undefined && marks.includes(mark);
+  const keepFresh = () => {
+    timer = setTimeout(async () => {
+      try {
+        const now = new Date();
+        if (await check()) await file.utimes(now, now);
+      } catch {
+        // The disk does not answer as it should; the next beat, or the check before a write, will tell.
+      }
+      if (!released && !lost.signal.aborted) keepFresh();
+    }, updateMs);
+    // A lock that is held is no reason for the process to stay.
+    timer.unref();
   };
-  try {
-    const mark = await modifiedAt(path);
-    if (mark !== undefined) marks = [mark];
-  } catch (error) {
-    await unlock().catch(() => {});
-    throw error;
-  }
+  keepFresh();
+
   return {
     signal: lost.signal,
-    async check() {
-      if (!lost.signal.aborted && !(await isOurs())) lose();
-      return !lost.signal.aborted;
-    },
+    check,
     async release() {
+      released = true;
+      clearTimeout(timer);
       try {
-        if (await isOurs()) await unlock();
+        if (await isOurs()) await removeFile(path);
       } catch {
         // Nobody keeps it fresh any more, so the next one takes it over.
       } finally {
-        released = true;
+        await file.close().catch(() => undefined);
       }
     },
   };
@@ -91,7 +70,25 @@ export async function tryHold(path: string, updateMs: number): Promise<Hold | un
 /** When the file was modified, in ms since the epoch; `undefined` where there is none. */
 export async function modifiedAt(path: string): Promise<number | undefined> {
   try {
-    return (await statOf(path)).mtime.getTime();
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function create(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return undefined;
+    throw error;
+  }
+}
+
+async function inodeAt(path: string): Promise<bigint | undefined> {
+  try {
+    return (await stat(path, { bigint: true })).ino;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -1,10 +1,9 @@
-import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, delay } from '../clock.js';
 import { abortError } from '../errors.js';
-import { secureDirectory } from './file-access.js';
+import { removeFile, secureDirectory } from './file-access.js';
 import { entryName } from './file-envelope.js';
-import { fileFailure, systemCode } from './file-error.js';
+import { fileFailure } from './file-error.js';
 import { type Hold, modifiedAt, tryHold } from './file-lock-hold.js';
 import { DEFAULT_LOCK_TIMEOUT_MS, KeyedMutex, leaseLost, lockTimeout } from './keyed-mutex.js';
 import type { Lease, LockOptions } from './token-store.js';
@@ -24,7 +23,6 @@ export interface FileLockOptions {
   readonly directory: string;
   readonly clock: Clock;
   readonly staleMs?: number;
-  /** The package allows no less than 1 second. */
   readonly updateMs?: number;
 }
 
@@ -126,29 +124,19 @@ export class FileLock {
 
   /** Removes the lock file of a holder that died. One at a time, so that nobody removes the one that took its place. */
   async #removeStale(path: string): Promise<boolean> {
-    const { lock } = await import('proper-lockfile');
-    let unlock: () => Promise<void>;
-    try {
-      const guard = {
-        lockfilePath: `${path}.takeover`,
-        realpath: false,
-        stale: this.#staleMs,
-        onCompromised: () => {},
-      };
-      unlock = await lock(`${path}.takeover#${crypto.randomUUID()}`, guard);
-    } catch (error) {
-      if (systemCode(error) === 'ELOCKED') return false;
-      throw error;
+    const guardPath = `${path}.takeover`;
+    const guard = await tryHold(guardPath, this.#updateMs);
+    if (guard === undefined) {
+      // Whoever was at it died as well.
+      if (await this.#isStale(guardPath)) await removeFile(guardPath);
+      return false;
     }
     try {
       if (!(await this.#isStale(path))) return false;
-      await rmdir(path);
+      await removeFile(path);
       return true;
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return true;
-      throw error;
     } finally {
-      await unlock().catch(() => {});
+      await guard.release();
     }
   }
 }

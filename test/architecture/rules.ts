@@ -33,7 +33,7 @@ const ROOMS: readonly (readonly string[])[] = [
 const NODE_ALLOWED = /^(http\/connector\.ts|stores\/file-[^/]+\.ts|loopback\/.+|cli\/.+)$/;
 
 /** Dependencies that only run on Node. */
-const NODE_PACKAGES = new Set(['undici', 'open', 'proper-lockfile']);
+const NODE_PACKAGES = new Set(['undici', 'open']);
 
 /** What Node, and nothing else, has as a global. */
 const NODE_GLOBALS = new Set(['Buffer', 'process', 'require', '__dirname', '__filename', 'setImmediate']);

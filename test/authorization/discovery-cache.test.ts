@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { discoveryCache } from '../../src/authorization/discovery-cache.js';
 import { createHttp } from '../../src/http/index.js';
-import type { AuthEvent } from '../../src/index.js';
+import type { AuthEvent, AuthProviderOptions, IssuerException } from '../../src/index.js';
 import { resolveOptions } from '../../src/options.js';
 import { ManualClock } from '../stores/manual-clock.js';
 
 const MINUTE = 60_000;
 
-function setup() {
+function setup(options: Partial<AuthProviderOptions> = {}, metadata: Record<string, unknown> = {}) {
   const clock = new ManualClock();
   let issuer = 'https://one.example';
   const asked: string[] = [];
@@ -22,12 +22,13 @@ function setup() {
       authorization_endpoint: `${url.origin}/authorize`,
       token_endpoint: `${url.origin}/token`,
       code_challenge_methods_supported: ['S256'],
+      ...metadata,
     });
   };
-  const options = resolveOptions({ serverUrl: 'https://mcp.example/mcp', fetch, clock });
-  const http = createHttp({ anchor: options.server, fetch, clock });
+  const resolved = resolveOptions({ serverUrl: 'https://mcp.example/mcp', fetch, clock, ...options });
+  const http = createHttp({ anchor: resolved.server, fetch, clock });
   const events: AuthEvent[] = [];
-  const cache = discoveryCache(options, http, (event) => events.push(event));
+  const cache = discoveryCache(resolved, http, (event) => events.push(event));
   const load = (fresh = false) => cache.load({ fresh, signal: new AbortController().signal });
   const moveTo = (next: string) => {
     issuer = next;
@@ -57,5 +58,33 @@ describe('discoveryCache', () => {
     expect((await load()).issuer).toBe('https://two.example');
     cache.drop();
     expect((await load()).issuer).toBe('https://three.example');
+  });
+});
+
+describe('the deviations that options allow', () => {
+  const issuer = 'https://one.example';
+  const excepted = (exception: IssuerException) => ({ issuerExceptions: { [issuer]: exception } });
+  const deviations = (events: readonly AuthEvent[]) => events.filter(({ type }) => type === 'deviation');
+
+  it.each<[string, Partial<AuthProviderOptions>, Record<string, unknown>, RegExp]>([
+    [
+      'metadataIssuer',
+      excepted({ metadataIssuer: 'https://other.example' }),
+      { issuer: 'https://other.example' },
+      /another issuer/,
+    ],
+    ['assumeS256', excepted({ assumeS256: true }), { code_challenge_methods_supported: undefined }, /S256/],
+    ['resource: false', { resource: false }, {}, /resource indicator/],
+  ])('%s: is reported once for each discovery', async (_, options, metadata, detail) => {
+    const { load, events } = setup(options, metadata);
+    await load();
+    await load();
+    expect(deviations(events)).toEqual([{ type: 'deviation', issuer, detail: expect.stringMatching(detail) }]);
+  });
+
+  it('are not reported where the server does not make use of them', async () => {
+    const { load, events } = setup(excepted({ metadataIssuer: 'https://other.example', assumeS256: true }));
+    await load();
+    expect(deviations(events)).toEqual([]);
   });
 });

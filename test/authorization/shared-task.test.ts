@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SharedTask } from '../../src/authorization/shared-task.js';
 import { systemClock } from '../../src/clock.js';
 import { McpOAuthError } from '../../src/errors.js';
+import { ManualClock } from '../stores/manual-clock.js';
 import { rejection } from '../with-oauth/support.js';
 
 /** A task that is settled from outside. */
@@ -94,6 +95,52 @@ describe('SharedTask', () => {
     const reason = new McpOAuthError('closed', 'over', { stage: 'authorization' });
     shared.cancel(reason);
     expect(await waiting).toBe(reason);
+  });
+
+  it.each([
+    'cancel',
+    'the last waiter leaves',
+  ])('F23: work that ignores its signal is left after a second: %s', async (way) => {
+    const clock = new ManualClock();
+    let runs = 0;
+    const shared = new SharedTask<string>('authorization', clock, () => {
+      runs += 1;
+      return new Promise(() => undefined);
+    });
+    const caller = new AbortController();
+    const waiting = rejection(shared.join({ signals: [caller.signal] }));
+    const settled = shared.settled();
+    if (way === 'cancel') shared.cancel(new McpOAuthError('sign_in_timeout', 'over', { stage: 'authorization' }));
+    else caller.abort();
+    expect(shared.active).toBe(false);
+    clock.advance(999);
+    expect(clock.timers).toBe(1);
+    clock.advance(1);
+    await settled;
+    expect(await waiting).toMatchObject({ code: way === 'cancel' ? 'sign_in_timeout' : 'aborted' });
+    expect(getEventListeners(caller.signal, 'abort')).toHaveLength(0);
+    expect(runs).toBe(1);
+  });
+
+  it('listens once to a signal that many waiters share', async () => {
+    const { shared, state } = task();
+    const { signal } = new AbortController();
+    const all = Promise.all(Array.from({ length: 30 }, () => shared.join({ signals: [signal] })));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    state.resolve('done');
+    expect(await all).toHaveLength(30);
+  });
+
+  it('F24: a waiter that gave up and whose own signal aborts later leaves then', async () => {
+    const { shared, state } = task();
+    const given = new AbortController();
+    const caller = new AbortController();
+    const waiting = rejection(shared.join({ signals: [caller.signal], abandoned: given.signal }));
+    given.abort();
+    await waiting;
+    expect(state.signal?.aborted).toBe(false);
+    caller.abort();
+    expect(state.signal?.aborted).toBe(true);
   });
 
   it('starts nothing for a signal that has aborted already', async () => {

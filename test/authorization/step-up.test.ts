@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { sendJson } from '../../examples/servers/loopback-server.js';
+import type { McpOAuthError } from '../../src/index.js';
 import { callTool, closers, failure, person, rejection, scene, until } from '../auth-provider/support.js';
 
 const { closing, closeAll } = closers();
@@ -26,6 +27,52 @@ describe('StepUp', () => {
     controller.abort();
     expect(await waiting).toMatchObject({ code: 'aborted' });
     expect(asked?.aborted).toBe(true);
+  });
+
+  it('F23: an onStepUp that never answers ends at timeouts.signIn', async () => {
+    let asked: AbortSignal | undefined;
+    const { provider, server, clock, who } = await signedIn({
+      timeouts: { signIn: 120_000 },
+      onStepUp: ({ signal }) => {
+        asked = signal;
+        return new Promise<boolean>(() => undefined);
+      },
+    });
+    const waiting = failure(provider.fetch(server.url, callTool('create_issue')));
+    await until(() => asked !== undefined, 'the question');
+    clock.advance(119_000);
+    expect(asked?.aborted).toBe(false);
+    clock.advance(1_000);
+    expect(await waiting).toMatchObject({ code: 'sign_in_timeout', stage: 'authorization' });
+    expect(asked?.aborted).toBe(true);
+    expect(who.tabs).toHaveLength(1);
+  });
+
+  it('F26: a server with a new scope for every tool opens six tabs in ten minutes, and more after authorize()', async () => {
+    const tools = Array.from({ length: 50 }, (_, n) => `tool-${n}`);
+    const toolScopes = Object.fromEntries(tools.map((tool, n) => [tool, [`scope-${n}`]]));
+    const { provider, server, clock, who } = await signedIn({}, { toolScopes });
+    const refusedOf = async (names: readonly string[]) => {
+      const codes: (string | undefined)[] = [];
+      for (const name of names) {
+        const code = await provider.fetch(server.url, callTool(name)).then(
+          () => undefined,
+          (error: McpOAuthError) => error.code,
+        );
+        codes.push(code);
+      }
+      return codes.filter((code) => code === 'insufficient_scope').length;
+    };
+    expect(await refusedOf(tools)).toBe(44);
+    expect(who.tabs).toHaveLength(1 + 6);
+    clock.advance(10 * 60_000 - 5_000);
+    expect(await refusedOf(tools.slice(6))).toBe(44);
+    clock.advance(5_000);
+    expect(await refusedOf(tools.slice(6, 20))).toBe(8);
+    expect(who.tabs).toHaveLength(1 + 12);
+    await provider.authorize();
+    expect(await refusedOf(tools.slice(12, 20))).toBe(2);
+    expect(who.tabs).toHaveLength(1 + 18);
   });
 
   it('close() ends the question', async () => {

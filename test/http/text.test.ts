@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { displayUrl, excerpt } from '../../src/http/index.js';
+import { pageExcerpt } from '../../src/http/text.js';
 
 describe('excerpt', () => {
   it('is bounded and holds nothing that steers a terminal or a reader', () => {
@@ -21,5 +22,17 @@ describe('displayUrl', () => {
 
   it('is bounded', () => {
     expect(displayUrl(`https://a.example/${'x'.repeat(5000)}`)).toHaveLength(201);
+  });
+});
+
+describe('pageExcerpt', () => {
+  it('F44: gives the words of a page, bounded, without markup, styles and what could be a credential', () => {
+    const page = `<html><style>p { color: red }</style><script>alert(1)</script>
+      <h1>Forbidden</h1>\t<p title="x">by the gateway, ${'Zm9vYmFyYmF6'.repeat(4)}=</p></html>`;
+    expect(pageExcerpt(page)).toBe('Forbidden by the gateway, …');
+    expect(pageExcerpt('Forbidden')).toBe('Forbidden');
+    expect(pageExcerpt('')).toBe('');
+    expect(pageExcerpt('word '.repeat(1_000_000)).length).toBeLessThanOrEqual(201);
+    expect(pageExcerpt('<'.repeat(1_000_000)).length).toBeLessThanOrEqual(201);
   });
 });

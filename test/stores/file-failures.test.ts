@@ -127,7 +127,7 @@ describe('FileTokenStore where the system fails', () => {
     const released = new Promise<void>((resolve) => {
       release = resolve;
     });
-    before.set('open', (_path, flags) => (flags === 'wx' ? released : undefined));
+    before.set('open', (path) => (String(path).endsWith('.tmp') ? released : undefined));
     await store.lock('a', async (lease) => {
       write = store.set('a', 'late', { lease });
       write.catch(() => {});

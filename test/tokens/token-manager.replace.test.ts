@@ -106,6 +106,43 @@ describe('TokenManager: setTokens, clear and a refresh that is under way', () =>
     expect(await stored()).toBeUndefined();
   });
 
+  it('setTokens() and reload() with a lease do not wait for a clear() that waits for that lock', async () => {
+    const { store, server, put, managerOf, stored } = scene();
+    await put(server.issue());
+    const manager = managerOf();
+    await manager.getAccessToken();
+    let clearing: Promise<void> | undefined;
+    const seen = await store.lock(KEY, async (lease) => {
+      clearing = manager.clear();
+      await settle();
+      const before = await manager.reload({ lease });
+      await manager.setTokens(server.issue(), { lease });
+      const after = await manager.reload({ lease });
+      return [before?.accessToken, after?.accessToken];
+    });
+    expect(seen).toEqual(['at-1', 'at-2']);
+    await clearing;
+    expect(await stored()).toBeUndefined();
+    expect(await manager.current()).toBeUndefined();
+  });
+
+  it.each([
+    'inner\nnewline',
+    'a space',
+    'ümlaut',
+    '',
+  ])('setTokens() refuses the access token %j, and does not quote it', async (accessToken) => {
+    const { server, put, managerOf, stored } = scene();
+    await put(server.issue());
+    const manager = managerOf();
+    const refused = { ...server.issue(), accessToken };
+    const error: unknown = await manager.setTokens(refused).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'invalid_options', stage: 'token' });
+    if (accessToken !== '') expect(String(error)).not.toContain(accessToken);
+    expect((await stored())?.accessToken).toBe('at-1');
+    expect(await manager.getAccessToken()).toBe('at-1');
+  });
+
   it('a lock that is stuck: what its holder stored is adopted, else lock_timeout', async () => {
     const { clock, server, put, store, managerOf } = scene();
     await put(server.issue());

@@ -91,6 +91,28 @@ describe('TokenManager: signals and close', () => {
     }
   });
 
+  it('close() during a refresh: waiters end at once, the refresh goes on, and its result is stored for the next manager', async () => {
+    const { clock, server, put, managerOf, stored } = scene();
+    await put(server.issue());
+    const manager = managerOf();
+    clock.advance(HOUR);
+    const { promise, open } = gate();
+    server.gate = promise;
+    const waiting = [manager.getAccessToken(), manager.refresh('at-1')].map((wait) =>
+      expect(wait).rejects.toMatchObject({ code: 'closed' }),
+    );
+    await settle();
+    manager.close();
+    await Promise.all(waiting);
+    expect((await stored())?.refreshToken).toBe('rt-1');
+    open();
+    await settle();
+    expect((await stored())?.refreshToken).toBe('rt-2');
+    expect(await managerOf().getAccessToken()).toBe('at-2');
+    expect(server.requests).toBe(1);
+    expect(server.revoked).toBe(false);
+  });
+
   it('close() ends a wait for a store that does not answer', async () => {
     const { store, managerOf } = scene();
     store.get = () => new Promise(() => {});

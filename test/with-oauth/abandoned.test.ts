@@ -2,7 +2,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { getAuthProvider } from '../../src/index.js';
+import { until } from '../auth-provider/support.js';
+import { gate } from '../tokens/support.js';
 import {
+  callTimer,
   closers,
   FOUR,
   hesitantPerson,
@@ -10,6 +13,7 @@ import {
   open,
   person,
   rejection,
+  roundTrips,
   STREAMABLE,
   signingIn,
   urlFor,
@@ -27,8 +31,11 @@ describe.each(FOUR)('$name: a sign-in that a call causes', (kind) => {
     who.wait();
     server.counts.reset();
     // A step-up needs a person just like a sign-in does.
-    const error = await rejection(opened.call('create_issue', { title: 'abandoned' }, { timeout: 100 }));
-    expect(String(error)).toContain('timed out');
+    const timer = callTimer();
+    const abandoned = rejection(opened.call('create_issue', { title: 'abandoned' }, timer));
+    await until(() => who.tabs.length === 2, 'the second tab');
+    timer.runOut();
+    expect(String(await abandoned)).toContain('timed out');
     const messagePath = isSse(kind) ? 'POST /message' : 'POST /mcp';
     const afterTimeout = server.counts.count(messagePath);
     expect(afterTimeout).toBe(1);
@@ -43,6 +50,36 @@ describe.each(FOUR)('$name: a sign-in that a call causes', (kind) => {
 });
 
 describe.each(STREAMABLE)('$name', (kind) => {
+  /** A client that is connected, and a server that will hold the next POST to `path` until it is let go. */
+  async function heldAt(path: string) {
+    const held = gate();
+    let holds = false;
+    let reached = false;
+    const server = closing(
+      await startRotatingServer({
+        async intercept(request) {
+          if (!holds || request.method !== 'POST' || request.url !== path) return false;
+          holds = false;
+          reached = true;
+          await held.promise;
+          return false;
+        },
+      }),
+    );
+    const opened = closing(open(kind, server.url, signingIn(closing(person()))));
+    await opened.connect();
+    /** A call that comes to where it is held. */
+    const abandonedCall = async () => {
+      const timer = callTimer();
+      server.counts.reset();
+      holds = true;
+      const abandoned = rejection(opened.call('echo', { text: 'abandoned' }, timer));
+      await until(() => reached, 'the request');
+      return { abandoned, timer };
+    };
+    return { server, opened, abandonedCall, letGo: held.open };
+  }
+
   it('F24: a revoked session is signed in to again for the call after the one that gave up', async () => {
     const server = closing(await startRotatingServer());
     const who = closing(hesitantPerson());
@@ -51,7 +88,11 @@ describe.each(STREAMABLE)('$name', (kind) => {
     server.revokeAllFamilies();
     who.wait();
     server.counts.reset();
-    await rejection(opened.call('echo', { text: 'abandoned' }, { timeout: 100 }));
+    const timer = callTimer();
+    const abandoned = rejection(opened.call('echo', { text: 'abandoned' }, timer));
+    await until(() => who.tabs.length === 2, 'the second tab');
+    timer.runOut();
+    expect(String(await abandoned)).toContain('timed out');
     const kept = opened.call('echo', { text: 'kept' });
     who.goOn();
     expect(await kept).toBe('kept');
@@ -60,34 +101,30 @@ describe.each(STREAMABLE)('$name', (kind) => {
   });
 
   it('does not send a call that was given up while the token was being refreshed', async () => {
-    const server = closing(await startRotatingServer());
-    const opened = closing(open(kind, server.url, signingIn(closing(person()))));
-    await opened.connect();
+    const { server, opened, abandonedCall, letGo } = await heldAt('/token');
     const provider = getAuthProvider(opened.transport)!;
     const tokens = (await provider.tokens.current())!;
     await provider.tokens.setTokens({ ...tokens, expiresAt: Date.now() - 1_000 });
-    server.settings.tokenDelayMs = 300;
-    server.counts.reset();
-    await rejection(opened.call('echo', { text: 'abandoned' }, { timeout: 100 }));
-    server.settings.tokenDelayMs = 0;
-    expect(await opened.call('echo', { text: 'kept' })).toBe('kept');
+    const { abandoned, timer } = await abandonedCall();
+    timer.runOut();
+    expect(String(await abandoned)).toContain('timed out');
+    const kept = opened.call('echo', { text: 'kept' });
+    letGo();
+    expect(await kept).toBe('kept');
     expect(server.counts.count('mcp:tools/call')).toBe(1);
     expect(server.counts.count('mcp:notifications/cancelled')).toBe(0);
   });
 
   it('does not send a call again that was given up before the server refused it', async () => {
-    const server = closing(await startRotatingServer());
-    const who = closing(person());
-    const opened = closing(open(kind, server.url, signingIn(who)));
-    await opened.connect();
-    server.settings.mcpDelayMs = 250;
+    const { server, opened, abandonedCall, letGo } = await heldAt('/mcp');
     server.revokeAllAccessTokens();
-    server.counts.reset();
-    await rejection(opened.call('echo', { text: 'abandoned' }, { timeout: 100 }));
-    server.settings.mcpDelayMs = 0;
-    await expect.poll(() => server.counts.count('mcp:tools/call', 401)).toBe(1);
+    const { abandoned, timer } = await abandonedCall();
+    timer.runOut();
+    expect(String(await abandoned)).toContain('timed out');
+    letGo();
+    await until(() => server.counts.count('mcp:tools/call', 401) === 1, 'the refusal');
     expect(await opened.call('echo', { text: 'kept' })).toBe('kept');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await roundTrips({ origin: server.issuer });
     expect(server.counts.count('mcp:tools/call', 200)).toBe(1);
   });
 });

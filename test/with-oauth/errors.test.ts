@@ -2,7 +2,20 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
 import { type Intercept, pathOf, sendJson } from '../../examples/servers/loopback-server.js';
 import { type Clock, type McpOAuthError, MemoryTokenStore, systemClock } from '../../src/index.js';
-import { absentPerson, closers, FOUR, type Options, open, person, rejection, signingIn, urlFor } from './support.js';
+import {
+  absentPerson,
+  closers,
+  FOUR,
+  hastyReconnects,
+  type Options,
+  open,
+  person,
+  ROUND_TRIPS,
+  rejection,
+  roundTrips,
+  signingIn,
+  urlFor,
+} from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -135,6 +148,7 @@ const CASES: readonly Case[] = [
 
 describe.each(FOUR)('$name: connect rejects with a McpOAuthError', (kind) => {
   it.each(CASES)('$code where $name', async ({ code, intercept, server: settings, options, tabs }) => {
+    hastyReconnects();
     const server = closing(await startInternalMcpServerV1({ ...settings, ...(intercept && { intercept }) }));
     const who = closing(person());
     let opened = 0;
@@ -156,8 +170,8 @@ describe.each(FOUR)('$name: connect rejects with a McpOAuthError', (kind) => {
     expect(error.message).toMatch(/[A-Z].{20,}/);
     expect(opened).toBe(tabs ?? 0);
     const requests = server.counts.total();
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(server.counts.total()).toBe(requests);
+    await roundTrips(server);
+    expect(server.counts.total()).toBe(requests + ROUND_TRIPS);
   });
 
   it('network_error where nobody listens', async () => {

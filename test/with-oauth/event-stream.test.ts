@@ -2,13 +2,26 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
 import { type AuthProvider, getAuthProvider } from '../../src/index.js';
-import { closers, type Kind, type Options, oauthErrorIn, open, person, rejection, SSE, signingIn } from './support.js';
+import {
+  closers,
+  hastyReconnects,
+  type Kind,
+  type Options,
+  oauthErrorIn,
+  open,
+  person,
+  rejection,
+  roundTrips,
+  SSE,
+  signingIn,
+} from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
 
-/** A session on a stream that the test can drop; the client comes back after 10 ms. */
+/** A session on a stream that the test can drop; the client comes back at once. */
 async function connected(kind: Kind, options: Partial<Options> = {}) {
+  hastyReconnects();
   const streams: ServerResponse[] = [];
   const state = { tokenEndpoint: 'up' };
   const server = closing(
@@ -25,11 +38,7 @@ async function connected(kind: Kind, options: Partial<Options> = {}) {
   const opened = closing(open(kind, server.sseUrl, { ...signingIn(who), ...options }));
   await opened.connect();
   const provider = getAuthProvider(opened.transport)!;
-  const drop = () => {
-    const stream = streams.at(-1)!;
-    stream.write('retry: 10\n\n');
-    stream.end();
-  };
+  const drop = () => void streams.at(-1)!.end();
   return { server, who, opened, provider, drop, state };
 }
 
@@ -65,7 +74,7 @@ describe.each(SSE)('$name: F27', (kind) => {
     const reported = opened.errors.map(oauthErrorIn).filter((error) => error !== undefined);
     expect(reported.at(-1)).toMatchObject({ code: 'interaction_required' });
     expect(opened.errors.at(-1)!.name).not.toBe('McpOAuthError');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await roundTrips(server);
     expect(server.counts.count('GET /sse')).toBe(1);
     expect(who.tabs).toHaveLength(1);
   });
@@ -80,7 +89,7 @@ describe.each(SSE)('$name: F27', (kind) => {
     server.counts.reset();
     drop();
     await expect.poll(() => server.counts.count('GET /sse')).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await roundTrips(server);
     expect(server.counts.count('GET /sse')).toBe(1);
   });
 
@@ -103,7 +112,7 @@ describe.each(SSE)('$name: F27', (kind) => {
     await provider.signOut();
     server.counts.reset();
     drop();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await roundTrips(server);
     expect(server.counts.count('GET /sse')).toBe(0);
     expect(oauthErrorIn(await rejection(opened.call('echo', { text: 'x' })))?.code ?? 'closed').toMatch(
       /signed_out|closed/,

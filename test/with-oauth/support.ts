@@ -6,6 +6,7 @@ import {
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport as SseV1 } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport as StreamableV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { vi } from 'vitest';
 import { type PersonOptions, type PersonResult, playPerson } from '../../examples/servers/person.js';
 import {
   type AuthProvider,
@@ -199,4 +200,38 @@ export function closers() {
       for (const resource of open.splice(0)) await resource.close();
     },
   };
+}
+
+const EVENT_SOURCE_PAUSE_MS = 3_000;
+
+/** From here to the end of the test an EventSource connects again at once, where it does, and not after three seconds. */
+export function hastyReconnects(): void {
+  const schedule = globalThis.setTimeout;
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((fn: () => void, ms?: number, ...args: []) =>
+    schedule(fn, ms === EVENT_SOURCE_PAUSE_MS ? 0 : ms, ...args)) as typeof setTimeout);
+}
+
+/** A time limit for calls that runs out when the test says so. */
+export function callTimer(): { readonly timeout: number; runOut(): void } {
+  const timeout = 98_765;
+  const schedule = globalThis.setTimeout;
+  let runOut: () => void = () => {
+    throw new Error('no call set the timer');
+  };
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((fn: () => void, ms?: number, ...args: []) => {
+    if (ms !== timeout) return schedule(fn, ms, ...args);
+    runOut = fn;
+    return schedule(() => undefined, 0);
+  }) as typeof setTimeout);
+  return { timeout, runOut: () => runOut() };
+}
+
+/** How many requests {@link roundTrips} sends. */
+export const ROUND_TRIPS = 5;
+
+/** Resolves when everything that was scheduled at once before has had the time to reach the server. */
+export async function roundTrips({ origin }: { readonly origin: string }): Promise<void> {
+  // Node runs the timers that were set before, and are shorter, first.
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  for (let trip = 0; trip < ROUND_TRIPS; trip += 1) await (await fetch(`${origin}/round-trip`)).text();
 }
