@@ -72,7 +72,7 @@ export interface AuthProvider {
   session(): Promise<Session>;
   /** Forgets the session and revokes it at the server; calls fail with `signed_out` until `authorize()`. */
   signOut(): Promise<SignOutResult>;
-  /** The tokens themselves. */
+  /** What holds the tokens: hands out a valid one, refreshes, takes tokens that were obtained elsewhere, forgets them. */
   readonly tokens: TokenManager;
   /** Ends everything that is under way and releases listeners and timers. */
   close(): Promise<void>;

@@ -37,7 +37,7 @@ export type AuthEvent =
   | { readonly type: 'store_selected'; readonly kind: string; readonly reason: string }
   /** The store could not be written. The session goes on from memory and the write is tried again. */
   | { readonly type: 'store_error'; readonly error: McpOAuthError }
-  /** An answer deviated and was read all the same, or a rule was relaxed by an option. */
+  /** An option relaxed a rule for this issuer, or bound something to it that named no issuer. */
   | { readonly type: 'deviation'; readonly issuer: string; readonly detail: string };
 
 /** Receives {@link AuthEvent}s. An exception in it is swallowed: it must not break a sign-in. */

@@ -9,6 +9,7 @@ export { type Challenge, parseChallenges } from './challenge.js';
 export { type Clock, systemClock } from './clock.js';
 export {
   type AuthorizationServerOptions,
+  assertPkceSupported,
   type DiscoverOptions,
   type Discovery,
   type DiscoveryRequestOptions,
@@ -30,7 +31,9 @@ export type { AuthEvent, OnEvent } from './events.js';
 export {
   type AuthorizationUrlParameters,
   buildAuthorizationUrl,
+  type CallbackParameters,
   type ClientContext,
+  classifyRefreshFailure,
   type ExchangeCodeParameters,
   exchangeCode,
   type GrantOptions,
@@ -39,6 +42,7 @@ export {
   refreshTokens,
   revokeToken,
   type TokenResult,
+  validateCallback,
 } from './grants/index.js';
 export {
   createHttp,

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from './clock.js';
 import { McpOAuthError } from './errors.js';
 import type { OnEvent } from './events.js';
 import { hostMatcher, isLoopbackHost, type NetworkOptions } from './http/index.js';
-import type { AskForClient, RegistrationMode } from './registration/index.js';
+import { type AskForClient, assertClientMetadataUrl, type RegistrationMode } from './registration/index.js';
 import type { TokenStore } from './stores/token-store.js';
 import type { ClientMetadata, FetchLike, IssuerException, PreRegisteredClient } from './types.js';
 
@@ -112,11 +112,16 @@ export interface ResolvedOptions extends AuthProviderOptions {
   readonly lockTimeoutMs: number;
 }
 
+const TIMEOUTS: ReadonlySet<string> = new Set(['request', 'signIn', 'lock']);
+const REGISTRATIONS: ReadonlySet<string> = new Set(['auto', 'pre-registered', 'cimd', 'dynamic', 'ask']);
+
 /** Checks what can be checked before anything is sent. Throws `invalid_options`. */
 export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
-  for (const [name, value] of Object.entries(options.timeouts ?? {})) {
-    if (typeof value !== 'number' || !(value > 0)) throw invalid(`timeouts.${name} must be a number of ms above 0.`);
+  assertTimeouts(options.timeouts);
+  if (options.registration !== undefined && !REGISTRATIONS.has(options.registration)) {
+    throw invalid(`registration must be one of ${[...REGISTRATIONS].join(', ')}.`);
   }
+  if (options.clientMetadataUrl !== undefined) assertClientMetadataUrl(options.clientMetadataUrl);
   assertUrl('redirectUrl', options.redirectUrl, 'e.g. https://app.example.com/callback or com.example.app:/callback');
   assertUrl('resourceMetadataUrl', options.resourceMetadataUrl, 'that of the resource metadata');
   assertUrl('resource', options.resource === false ? undefined : options.resource, 'or false to omit it');
@@ -131,6 +136,13 @@ export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
     signInTimeoutMs: timeouts?.signIn ?? 300_000,
     lockTimeoutMs: timeouts?.lock ?? 30_000,
   };
+}
+
+function assertTimeouts(timeouts: Timeouts = {}): void {
+  for (const [name, value] of Object.entries(timeouts)) {
+    if (!TIMEOUTS.has(name)) throw invalid(`timeouts.${name} is not known; there are ${[...TIMEOUTS].join(', ')}.`);
+    if (typeof value !== 'number' || !(value > 0)) throw invalid(`timeouts.${name} must be a number of ms above 0.`);
+  }
 }
 
 function assertUrl(name: string, value: string | undefined, hint: string): void {

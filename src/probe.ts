@@ -7,7 +7,7 @@ import type { FetchLike } from './types.js';
 /** How the probe travels: the way the MCP traffic will. */
 export interface ProbeOptions {
   readonly underlying?: FetchLike | undefined;
-  readonly headers?: HeadersInit | undefined;
+  readonly headers?: RequestInit['headers'] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -63,10 +63,10 @@ export function withOAuth<T extends TransportClass>(
       stage: 'configuration',
     });
   }
-  if (inner.server.origin !== new URL(serverUrl).origin) {
+  if (!URL.canParse(serverUrl) || inner.server.origin !== new URL(serverUrl).origin) {
     throw new McpOAuthError(
       'invalid_options',
-      `The given authProvider is for ${inner.server.origin}; its token goes nowhere else. Create one for this server.`,
+      `The given authProvider is for ${inner.server.origin}; its token goes to no other origin. Give it a URL of that server, or create one for this.`,
       { stage: 'configuration' },
     );
   }

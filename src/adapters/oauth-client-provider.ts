@@ -48,7 +48,7 @@ export interface McpOAuthClientProvider {
   invalidateCredentials(scope: InvalidationScope): Promise<void>;
   /** Takes over where the SDK found the resource metadata. */
   saveDiscoveryState(state: { authorizationServerUrl: string; resourceMetadataUrl?: string | undefined }): void;
-  /** The resource indicator that the application set; only there where it set one. */
+  /** Keeps the SDK from putting a resource indicator of its own into the form, which has the right one already. */
   validateResourceURL(serverUrl: string | URL, resource?: string): Promise<URL | undefined>;
   /** Never called by the SDK for a provider without `redirectUrl`. */
   redirectToAuthorization(url: URL): void;

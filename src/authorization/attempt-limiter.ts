@@ -6,8 +6,8 @@ export interface AttemptLimiter {
   take(key: string): boolean;
   /** Whether {@link take} would allow an attempt now. Counts nothing. */
   allows(key: string): boolean;
-  /** Forgets what was counted for `key`, or everything. */
-  reset(key?: string): void;
+  /** Forgets what was counted. */
+  reset(): void;
 }
 
 const MOST_KEYS = 1_000;
@@ -33,9 +33,6 @@ export function attemptLimiter(clock: Clock, limit: number, windowMs: number): A
       if (oldest !== undefined) attempts.delete(oldest);
       return true;
     },
-    reset(key) {
-      if (key === undefined) attempts.clear();
-      else attempts.delete(key);
-    },
+    reset: () => attempts.clear(),
   };
 }

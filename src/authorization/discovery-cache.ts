@@ -55,5 +55,6 @@ function deviations({ issuer, authorizationServer }: Discovery, options: Resolve
     metadataIssuer !== undefined && authorizationServer.issuer !== issuer && 'Its metadata names another issuer.',
     assumeS256 === true && methods?.includes('S256') !== true && 'Its metadata does not advertise S256.',
     options.resource === false && 'The resource indicator is omitted.',
+    typeof options.resource === 'string' && 'The resource indicator is the one of the options.',
   ].filter((detail) => detail !== false);
 }

@@ -1,5 +1,5 @@
 export { type AuthorizationUrlParameters, buildAuthorizationUrl } from './authorization-url.js';
-export { validateCallback } from './callback.js';
+export { type CallbackParameters, validateCallback } from './callback.js';
 export { type ClientContext, clientAuthentication } from './client-authentication.js';
 export { type ExchangeCodeParameters, exchangeCode } from './exchange-code.js';
 export { classifyRefreshFailure, type RefreshTokensParameters, refreshTokens } from './refresh-tokens.js';

@@ -106,7 +106,9 @@ export function createAddressRule(anchor: URL, network: NetworkOptions = {}): Ad
     admit,
     anchorName: named === 'loopback' || isIpLiteral(anchor.hostname) ? undefined : anchor.hostname,
     learnAnchor(addresses) {
-      anchorClass = mostPublic(addresses) ?? anchorClass;
+      const learnt = mostPublic(addresses);
+      // Whoever owns the name chooses what it resolves to: that a name leads to this machine opens nothing on it.
+      if (learnt !== undefined) anchorClass = learnt === 'loopback' ? 'private' : learnt;
     },
   };
 }

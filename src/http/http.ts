@@ -15,8 +15,8 @@ export type { Purpose } from './purpose.js';
 /** What of a request can be chosen. `Accept: application/json` is sent unless the headers say otherwise. */
 export interface HttpInit {
   method?: string | undefined;
-  headers?: HeadersInit | undefined;
-  body?: BodyInit | null | undefined;
+  headers?: RequestInit['headers'] | undefined;
+  body?: RequestInit['body'] | undefined;
   signal?: AbortSignal | undefined;
 }
 

@@ -1,5 +1,5 @@
 export type { AskForClient, AskForClientContext } from './ask-for-client.js';
-export { createClientMetadataDocument } from './client-metadata-document.js';
+export { assertClientMetadataUrl, createClientMetadataDocument } from './client-metadata-document.js';
 export { type RegisterClientOptions, registerClient } from './register-client.js';
 export {
   clientIdentity,

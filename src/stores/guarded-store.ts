@@ -1,4 +1,5 @@
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { excerpt, safeCause } from '../http/index.js';
 import type { TokenStore } from './token-store.js';
 
 /**
@@ -8,7 +9,7 @@ import type { TokenStore } from './token-store.js';
 export function guardedStore(store: TokenStore): TokenStore {
   return {
     get: (key) => guarded('read', () => store.get(key)),
-    set: (key, value, options) => guarded('written', () => store.set(key, value, options)),
+    set: (key, value, options) => guarded('written', () => store.set(key, value, options), withoutMessage),
     delete: (key, options) => guarded('changed', () => store.delete(key, options)),
     list: (prefix) => guarded('listed', () => store.list(prefix)),
     async lock(key, fn, options) {
@@ -28,14 +29,26 @@ export function guardedStore(store: TokenStore): TokenStore {
   };
 }
 
-async function guarded<T>(done: string, operation: () => Promise<T>): Promise<T> {
+async function guarded<T>(
+  done: string,
+  operation: () => Promise<T>,
+  // A driver's error may carry the whole command as a property.
+  causeOf: (caught: unknown) => Error | undefined = safeCause,
+): Promise<T> {
   try {
     return await operation();
   } catch (cause) {
     if (isMcpOAuthError(cause)) throw cause;
     throw new McpOAuthError('store_failed', `The token store could not be ${done}. Check the store, then try again.`, {
       stage: 'store',
-      cause,
+      cause: causeOf(cause),
     });
   }
+}
+
+/** What failed while a secret was written may repeat the secret in its message. */
+function withoutMessage(caught: unknown): Error | undefined {
+  const { name = 'Error', code } = (caught ?? {}) as { name?: unknown; code?: unknown };
+  const said = [name, code].filter((part) => typeof part === 'string').map((part) => excerpt(part as string, 60));
+  return new Error(`${said.join(' ')}; its message is left out, since it may repeat what was to be stored.`);
 }

@@ -2,7 +2,7 @@
 export interface TokenSet {
   /** The access token. */
   readonly accessToken: string;
-  /** `bearer` or `dpop`, in lower case. */
+  /** In lower case; `bearer` for tokens that this library obtained. */
   readonly tokenType: string;
   /** When the access token was received, in ms since the epoch. */
   readonly issuedAt: number;

@@ -147,20 +147,33 @@ describe('F40: names are judged by what they resolve to', () => {
     dns.names.set('auth.corp.example', ['127.0.0.1']);
     const http = createHttp({
       anchor: 'https://mcp.corp.example/mcp',
-      network: { allowInsecureHttp: ['auth.corp.example'] },
+      network: { allowInsecureHttp: ['auth.corp.example'], allowPrivateNetwork: ['auth.corp.example'] },
     });
     expect((await http.request('metadata', `http://auth.corp.example:${server.port}/x`)).status).toBe(200);
     expect(http.assertDiscoveredUrl('https://10.0.0.7/token', 'token').hostname).toBe('10.0.0.7');
   });
 
   it('the anchor is resolved anew for each request: where it was unknown, or moved, the next one knows', async () => {
-    const http = createHttp({ anchor: 'https://mcp.corp.example/mcp', network: { allowInsecureHttp: ['127.0.0.1'] } });
-    const request = () => http.request('metadata', `http://127.0.0.1:${server.port}/x`);
-    expect(await failure(request())).toMatchObject({ code: 'address_refused' });
-    dns.names.set('mcp.corp.example', ['127.0.0.1']);
-    expect((await request()).status).toBe(200);
+    const hosts = ['127.0.0.1'];
+    const network = { allowInsecureHttp: hosts, allowPrivateNetwork: hosts };
+    const http = createHttp({ anchor: 'https://mcp.corp.example/mcp', network });
+    const neighbour = async () => {
+      await http.request('metadata', `http://127.0.0.1:${server.port}/x`);
+      return http.assertDiscoveredUrl('https://10.0.0.7/token', 'token').hostname;
+    };
+    expect(await failure(neighbour())).toMatchObject({ code: 'address_refused' });
+    dns.names.set('mcp.corp.example', ['10.0.0.1']);
+    expect(await neighbour()).toBe('10.0.0.7');
     dns.names.set('mcp.corp.example', ['93.184.215.14']);
-    expect(await failure(request())).toMatchObject({ code: 'address_refused' });
+    expect(await failure(neighbour())).toMatchObject({ code: 'address_refused' });
+  });
+
+  it('a name that resolves to this machine opens its network, and nothing on loopback', async () => {
+    dns.names.set('mcp.evil.example', ['127.0.0.1']);
+    const http = createHttp({ anchor: 'https://mcp.evil.example/mcp', network: { allowInsecureHttp: ['127.0.0.1'] } });
+    expect(await failure(http.request('metadata', `http://127.0.0.1:${server.port}/x`))).toMatchObject({
+      code: 'address_refused',
+    });
   });
 
   it('an injected fetch is judged by names alone, and nothing is resolved', async () => {

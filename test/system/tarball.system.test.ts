@@ -16,7 +16,9 @@ const EXPORTS = [
   'McpOAuthError',
   'MemoryTokenStore',
   'TokenManager',
+  'assertPkceSupported',
   'buildAuthorizationUrl',
+  'classifyRefreshFailure',
   'createAuthProvider',
   'createClientMetadataDocument',
   'createHttp',
@@ -36,6 +38,7 @@ const EXPORTS = [
   'revokeToken',
   'startLoopbackListener',
   'systemClock',
+  'validateCallback',
   'withOAuth',
 ];
 
