@@ -160,7 +160,10 @@ async function prepareSession(session: AuthSession, probe: ProbeOptions & { sign
   if (challenge !== undefined) await session.signIn({ reason: 'unauthorized', challenge }, { signals: [probe.signal] });
 }
 
-/** Tokens that work, refreshed where that is needed. A session that cannot be read is one that a sign-in replaces. */
+/** What a sign-in would meet as well. */
+const UNCHANGED_BY_SIGN_IN: ReadonlySet<string> = new Set(['aborted', 'closed', 'store_failed', 'lease_lost']);
+
+/** Tokens that work, refreshed where that is needed. A session that cannot be used is one that a sign-in replaces. */
 async function usableTokens(session: AuthSession, signal: AbortSignal | undefined): Promise<TokenSet | undefined> {
   try {
     const accessToken = await session.tokens.getAccessToken(signal === undefined ? {} : { signal });
@@ -169,7 +172,7 @@ async function usableTokens(session: AuthSession, signal: AbortSignal | undefine
     readContext(current);
     return current;
   } catch (error) {
-    if (isMcpOAuthError(error) && error.code === 'store_unreadable') return undefined;
+    if (isMcpOAuthError(error) && !error.retryable && !UNCHANGED_BY_SIGN_IN.has(error.code)) return undefined;
     throw error;
   }
 }

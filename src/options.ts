@@ -118,6 +118,9 @@ const REGISTRATIONS: ReadonlySet<string> = new Set(['auto', 'pre-registered', 'c
 /** Checks what can be checked before anything is sent. Throws `invalid_options`. */
 export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
   assertTimeouts(options.timeouts);
+  // Half a surrogate pair has no form that a store's key could hold.
+  if (options.account !== undefined && !/^\P{Cs}*$/u.test(options.account))
+    throw invalid('account must be well-formed text.');
   if (options.registration !== undefined && !REGISTRATIONS.has(options.registration)) {
     throw invalid(`registration must be one of ${[...REGISTRATIONS].join(', ')}.`);
   }

@@ -132,7 +132,7 @@ interface EventStream {
  */
 function eventStream(authorized: FetchLike): EventStream {
   let failure: McpOAuthError | undefined;
-  const isTerminal = (error: McpOAuthError) => !error.retryable && error.code !== 'aborted' && error.code !== 'closed';
+  const isTerminal = (error: McpOAuthError) => !error.retryable && error.code !== 'aborted';
   return {
     async fetch(input, init) {
       failure = undefined;

@@ -23,14 +23,28 @@ export interface RedirectTarget {
 /** Callbacks that the application brings (`finishAuthorization`) to a sign-in that waits in this process. */
 export class PendingCallbacks {
   readonly #waiting = new Map<string, (arrival: Arrival) => void>();
+  /** States of sign-ins that have their callback and are at work with it. */
+  readonly #arrived = new Set<string>();
 
-  /** Hands the callback over; `false` where no sign-in of this process waits for that state. */
+  /** Hands the callback over; `false` where no sign-in of this process waits for that state. One that comes again is ignored. */
   deliver(state: string, arrival: Arrival): boolean {
+    if (this.#arrived.has(state)) return true;
     const receive = this.#waiting.get(state);
     if (receive === undefined) return false;
-    this.#waiting.delete(state);
+    this.arrived(state);
     receive(arrival);
     return true;
+  }
+
+  /** The callback is there, whichever way it came. */
+  arrived(state: string): void {
+    this.#waiting.delete(state);
+    this.#arrived.add(state);
+  }
+
+  /** The sign-in is over. */
+  forget(state: string): void {
+    this.#arrived.delete(state);
   }
 
   wait(state: string, signal: AbortSignal): Promise<Arrival> {

@@ -1,9 +1,10 @@
-import { discoverProtectedResource } from '../discovery/index.js';
+import { discoverAuthorizationServer, discoverProtectedResource } from '../discovery/index.js';
 import { McpOAuthError } from '../errors.js';
 import { classifyRefreshFailure, refreshTokens } from '../grants/index.js';
 import type { ResolvedOptions } from '../options.js';
 import type { TokenSet } from '../tokens/token-set.js';
-import { readContext, type SessionContext, writeContext } from './session-context.js';
+import type { AuthorizationServerMetadata } from '../types.js';
+import { keptMetadata, readContext, type SessionContext, writeContext } from './session-context.js';
 import type { SignInParts } from './sign-in-parts.js';
 
 /** What a refresh of a session needs. */
@@ -20,23 +21,53 @@ export async function refreshSession(parts: RefreshParts, tokens: TokenSet, sign
   if (context === undefined || tokens.refreshToken === undefined) {
     throw over('These tokens cannot be refreshed. Sign in again.');
   }
+  try {
+    return await present(parts, context, tokens, signal);
+  } catch (error) {
+    const authorizationServer = await movedEndpoint(parts, context, error, signal);
+    if (authorizationServer === undefined) throw await explained(parts, context, error, signal);
+    return present(parts, { ...context, authorizationServer }, tokens, signal);
+  }
+}
+
+async function present(
+  parts: RefreshParts,
+  context: SessionContext,
+  tokens: TokenSet,
+  signal: AbortSignal,
+): Promise<TokenSet> {
   const { tokenParameters, clock } = parts.options;
   const client = currentClient(parts.options, context);
+  const result = await refreshTokens(
+    {
+      authorizationServer: context.authorizationServer,
+      client,
+      refreshToken: tokens.refreshToken ?? '',
+      ...(context.resource === undefined ? {} : { resource: context.resource }),
+      ...(tokens.scope === undefined ? {} : { previousScope: tokens.scope }),
+      ...(tokenParameters === undefined ? {} : { tokenParameters }),
+    },
+    { http: parts.http, signal, clock },
+  );
+  return { ...result.tokens, context: writeContext({ ...context, client: result.client ?? client }) };
+}
+
+/** The issuer's metadata, where it names another token endpoint by now than the one that gave no usable answer. */
+async function movedEndpoint(
+  { options, http }: RefreshParts,
+  { issuer, authorizationServer }: SessionContext,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<AuthorizationServerMetadata | undefined> {
+  const kind = classifyRefreshFailure(error);
+  if (signal.aborted || (kind !== 'temporary' && kind !== 'other')) return undefined;
   try {
-    const result = await refreshTokens(
-      {
-        authorizationServer: context.authorizationServer,
-        client,
-        refreshToken: tokens.refreshToken,
-        ...(context.resource === undefined ? {} : { resource: context.resource }),
-        ...(tokens.scope === undefined ? {} : { previousScope: tokens.scope }),
-        ...(tokenParameters === undefined ? {} : { tokenParameters }),
-      },
-      { http: parts.http, signal, clock },
-    );
-    return { ...result.tokens, context: writeContext({ ...context, client: result.client ?? client }) };
-  } catch (error) {
-    throw await explained(parts, context, error, signal);
+    const exception = options.issuerExceptions?.[issuer] ?? {};
+    const now = await discoverAuthorizationServer(issuer, { http, signal, clock: options.clock, exception });
+    const hasMoved = now?.token_endpoint !== undefined && now.token_endpoint !== authorizationServer.token_endpoint;
+    return hasMoved ? keptMetadata(now) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -162,10 +162,12 @@ export class AuthSession {
       const current = this.#current;
       if (current === undefined || !current.task.active) return this.#startSignIn(request, waiter, holder, exchange);
       if (holder !== undefined) current.task.hold(holder);
-      if (request.scope === undefined || coversScope(current.scope, request.scope)) return current.task.join(waiter);
-      // Another consent is on the screen. This one asks for more, so it comes after it and adds to what that one got.
       const tokens = await current.task.join(waiter);
-      request = { ...request, scope: unionScopes(readContext(tokens)?.requestedScope, request.scope) };
+      const { additionalScope, scope = additionalScope ?? [] } = request;
+      const requested = unionScopes(readContext(tokens)?.requestedScope, current.scope);
+      if (coversScope(requested, scope)) return tokens;
+      // What was on the screen asked for less, so this comes after it and adds to what that one got.
+      request = { ...request, additionalScope: undefined, scope: unionScopes(requested, scope) };
     }
   }
 

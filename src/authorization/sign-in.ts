@@ -90,9 +90,11 @@ async function attemptAuthorization<T>(
     try {
       parts.prompted(request.reason);
       const arrival = await presentAndWait(parts, target, transaction, browserUrl, signal);
+      parts.pending.arrived(transaction.state);
       return await finish(parts, transaction, arrival, use);
     } finally {
       await transactions.drop(transaction.state).catch(() => undefined);
+      parts.pending.forget(transaction.state);
     }
   } finally {
     await target.close();

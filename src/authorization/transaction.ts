@@ -67,12 +67,24 @@ export function transactionStore(store: TokenStore, clock: Clock, lockTimeoutMs:
 }
 
 function parse(value: string): Transaction {
+  const transaction = parseObject(value) as Partial<Transaction> | undefined;
+  const { state, codeVerifier, issuer, redirectUri, session, expiresAt, client, authorizationServer, scope } =
+    transaction ?? {};
+  const texts = [state, codeVerifier, issuer, redirectUri, session, client?.client_id, authorizationServer?.issuer];
+  if (texts.every((text) => typeof text === 'string') && typeof expiresAt === 'number' && Array.isArray(scope)) {
+    return transaction as Transaction;
+  }
+  throw new McpOAuthError('store_unreadable', 'A pending sign-in in the store is damaged. Start the sign-in again.', {
+    stage: 'store',
+  });
+}
+
+/** The parser's own error would quote the stored text. */
+function parseObject(value: string): object | undefined {
   try {
-    return JSON.parse(value) as Transaction;
+    const parsed: unknown = JSON.parse(value);
+    return typeof parsed === 'object' && parsed !== null ? parsed : undefined;
   } catch {
-    // The parser's own message would quote the stored text.
-    throw new McpOAuthError('store_unreadable', 'A pending sign-in in the store is damaged. Start the sign-in again.', {
-      stage: 'store',
-    });
+    return undefined;
   }
 }

@@ -29,6 +29,7 @@ export function decodeTokens(text: string): TokenSet {
   const { accessToken, tokenType, issuedAt, expiresAt, refreshToken, scope, context } = tokens;
   const valid =
     isNonEmptyString(accessToken) &&
+    HEADER_VALUE.test(accessToken) &&
     isNonEmptyString(tokenType) &&
     isTime(issuedAt) &&
     (expiresAt === undefined || isTime(expiresAt)) &&

@@ -97,7 +97,7 @@ describe('an application`s fetch that throws everything it has', () => {
     ];
     for (const error of errors) {
       const shown = inspect(error, { depth: 10, showHidden: true });
-      expect(shown).toContain('network_error');
+      expect(shown).toContain('store_unreadable');
       for (const part of broken.split('\n')) expect(shown).not.toContain(part);
     }
   });

@@ -15,8 +15,11 @@ describe('PendingCallbacks', () => {
     const waiting = externalRedirect('https://app.example/callback', pending).waitForCallback({ state, signal: never });
     expect(pending.deliver('other', arrival)).toBe(false);
     expect(pending.deliver(state, arrival)).toBe(true);
-    expect(pending.deliver(state, arrival)).toBe(false);
+    // The same callback again changes nothing; once the sign-in is over it belongs to nobody.
+    expect(pending.deliver(state, { ...arrival })).toBe(true);
     expect(await waiting).toBe(arrival);
+    pending.forget(state);
+    expect(pending.deliver(state, arrival)).toBe(false);
   });
 
   it('forgets a wait that was aborted', async () => {
