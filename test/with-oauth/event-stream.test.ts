@@ -107,6 +107,17 @@ describe.each(SSE)('$name: F27', (kind) => {
     await expect.poll(() => opened.call('echo', { text: 'later' }).catch(() => undefined)).toBe('later');
   });
 
+  it('F27: closing the provider ends the stream, and a call that waits on it does not wait for its timeout', async () => {
+    const { server, opened, provider } = await connected(kind);
+    const call = rejection(opened.call('slow', { ms: 20_000 }, { timeout: 20_000 }));
+    await expect.poll(() => server.counts.count('POST /message')).toBeGreaterThan(2);
+    server.counts.reset();
+    await provider.close();
+    expect(String(await call)).toMatch(/closed/i);
+    await roundTrips(server);
+    expect(server.counts.count('GET /sse')).toBe(0);
+  });
+
   it('F43: a sign-out ends the stream and it does not come back', async () => {
     const { server, who, opened, provider, drop } = await connected(kind);
     await provider.signOut();
