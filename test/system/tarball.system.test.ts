@@ -94,7 +94,7 @@ describe('the packed tarball, installed in a project without any SDK', () => {
 
   afterAll(() => rm(project, { recursive: true, force: true }));
 
-  it('holds dist/, the licence, the README and package.json, and nothing else', async () => {
+  it('holds dist/, the licence, README, SECURITY and package.json, and nothing else', async () => {
     const entries = await readdir(installed, { recursive: true, withFileTypes: true });
     const files = entries
       .filter((entry) => entry.isFile())
@@ -102,7 +102,8 @@ describe('the packed tarball, installed in a project without any SDK', () => {
     expect(files).toEqual(
       expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']),
     );
-    const known = /^(LICENSE|README\.md|package\.json|dist\/THIRD-PARTY-LICENSES\.txt|dist\/.+\.(js|js\.map|d\.ts))$/;
+    const known =
+      /^(LICENSE|(README|SECURITY)\.md|package\.json|dist\/THIRD-PARTY-LICENSES\.txt|dist\/.+\.(js|js\.map|d\.ts))$/;
     expect(files.filter((file) => !known.test(file))).toEqual([]);
   });
 
