@@ -36,6 +36,7 @@ export interface Session {
   readonly refreshable: boolean;
   /** How the client got its id. */
   readonly registration?: RegistrationKind;
+  /** The client id that the tokens were issued to. */
   readonly clientId?: string;
   /** Who signed in, where the server says so. */
   readonly account?: SessionAccount;

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from './clock.js';
 import { McpOAuthError } from './errors.js';
 import type { OnEvent } from './events.js';
+import { additionalParameters } from './grants/index.js';
 import { hostMatcher, isLoopbackHost, type NetworkOptions } from './http/index.js';
 import { type AskForClient, assertClientMetadataUrl, type RegistrationMode } from './registration/index.js';
 import type { TokenStore } from './stores/token-store.js';
@@ -39,7 +40,7 @@ export interface Timeouts {
 
 /** Where the callback listener binds. Loopback only. */
 export interface LoopbackOptions {
-  /** `127.0.0.1` (default), `::1` or `localhost`, which binds both. */
+  /** `127.0.0.1` (default), another address in 127.0.0.0/8, `::1`, or `localhost`, which binds both. */
   readonly host?: string;
   /** A fixed port; default: the one of the stored registration, else a free one. */
   readonly port?: number;
@@ -59,7 +60,7 @@ export interface AuthProviderOptions {
   readonly clientInformation?: PreRegisteredClient | AskForClient;
   /** Which ways to a client id are allowed. Default `auto`: pre-registered, metadata document, dynamic, ask. */
   readonly registration?: RegistrationMode;
-  /** Sent with a dynamic registration, for servers that want one. @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-3 | RFC 7591 section 3} */
+  /** Sent with a dynamic registration, for servers that want one; bound to the first issuer it is used with. @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-3 | RFC 7591 section 3} */
   readonly initialAccessToken?: string;
   /** Scopes (separated by spaces) to ask for where the server names none; `{ override }` replaces what the server names. */
   readonly scope?: string | { readonly override: string };
@@ -73,7 +74,7 @@ export interface AuthProviderOptions {
   readonly redirectUrl?: string;
   /** Opens the authorization URL; `false`, or a rejection, says that it could not. Default: the `open` package. Never fatal: an `authorization_url` event offers the URL. */
   readonly openBrowser?: (url: string) => unknown;
-  /** Whether a person may be asked now: `true` (default), `false` (never, not even by `authorize()`), or a function. */
+  /** Whether a person may be asked now: `true` (default), `false` (never, not even by `authorize()`), or a function, of which anything but `true` is a no. */
   readonly interactive?: boolean | ((context: { reason: InteractionReason }) => boolean | Promise<boolean>);
   /** The application's consent before scopes grow. Default: allow. */
   readonly onStepUp?: (request: StepUpRequest) => boolean | Promise<boolean>;
@@ -125,6 +126,8 @@ export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
     throw invalid(`registration must be one of ${[...REGISTRATIONS].join(', ')}.`);
   }
   if (options.clientMetadataUrl !== undefined) assertClientMetadataUrl(options.clientMetadataUrl);
+  // Here and not at the first token request, which comes after a person has signed in.
+  additionalParameters(options.tokenParameters, {});
   assertUrl('redirectUrl', options.redirectUrl, 'e.g. https://app.example.com/callback or com.example.app:/callback');
   assertUrl('resourceMetadataUrl', options.resourceMetadataUrl, 'that of the resource metadata');
   assertUrl('resource', options.resource === false ? undefined : options.resource, 'or false to omit it');

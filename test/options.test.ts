@@ -13,6 +13,11 @@ describe('the options', () => {
     ['an unknown time limit', { serverUrl, timeouts: { signin: 1 } as object }, /signIn/],
     ['an unknown way to register', { serverUrl, registration: 'dynamc' as 'dynamic' }, /registration.*dynamic/],
     ['a metadata document over http', { serverUrl, clientMetadataUrl: 'http://app.example.com/c.json' }, /https/],
+    [
+      'a token parameter that belongs to the grant',
+      { serverUrl, tokenParameters: { code: 'x' } },
+      /tokenParameters.*code/,
+    ],
     ['a relative redirect', { serverUrl, redirectUrl: '/callback' }, /redirectUrl/],
     ['a relative metadata URL', { serverUrl, resourceMetadataUrl: 'prm.json' }, /resourceMetadataUrl/],
     ['a resource that is no URI', { serverUrl, resource: 'api' }, /resource/],

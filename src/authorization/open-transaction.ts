@@ -20,7 +20,8 @@ export interface OpeningFacts {
 /** A transaction that is stored, and the URL that begins it in a browser. */
 export interface OpenTransaction {
   readonly transaction: Transaction;
-  readonly url: URL;
+  /** The authorization URL, judged fit for a browser. */
+  readonly browserUrl: string;
   /** Whether `offline_access` was added to what is wanted. */
   readonly addedOfflineAccess: boolean;
 }
@@ -55,7 +56,6 @@ export async function openTransaction(
     expiresAt: options.clock.now() + options.signInTimeoutMs,
     ...(resource === undefined ? {} : { resource }),
   };
-  await parts.transactions.save(transaction);
   const url = buildAuthorizationUrl({
     authorizationServer: discovery.authorizationServer,
     clientId: client.client.client_id,
@@ -67,7 +67,10 @@ export async function openTransaction(
     prompt,
     ...(options.authorizationParameters === undefined ? {} : { parameters: options.authorizationParameters }),
   });
-  return { transaction, url, addedOfflineAccess: scope.length > wanted.length };
+  const browserUrl = parts.http.assertBrowserUrl(url).href;
+  // Last, so that nothing is left behind where the server's endpoint is refused.
+  await parts.transactions.save(transaction);
+  return { transaction, browserUrl, addedOfflineAccess: scope.length > wanted.length };
 }
 
 function selectedScope(request: SignInRequest, discovery: Discovery, options: ResolvedOptions): string[] {

@@ -36,9 +36,10 @@ export type Exchange = (
 
 /** What 401s alone may cause, across requests: sign-ins, and refreshes of tokens that had not expired. */
 const WINDOW_MS = 600_000;
-const LONGEST_RELEASE_MS = 1_000;
 const MOST_SIGN_INS = 3;
 const MOST_FORCED_REFRESHES = 60;
+/** How long `close()` waits for a sign-in to release its listener, in ms. */
+const LONGEST_RELEASE_MS = 1_000;
 
 /**
  * The session of one account at one server: its tokens, and the one sign-in that may be under way.

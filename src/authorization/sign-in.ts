@@ -65,7 +65,7 @@ async function attemptAuthorization<T>(
   signal: AbortSignal,
   use: (callback: AuthorizedCallback) => Promise<T>,
 ): Promise<T> {
-  const { options, http, transactions } = parts;
+  const { options, transactions } = parts;
   const discovery = await parts.discovery.load({
     challenge: request.challenge,
     preferredIssuer: await parts.preferredIssuer(),
@@ -80,9 +80,8 @@ async function attemptAuthorization<T>(
     attempt.client = client;
     const { offlineAccess } = attempt;
     const facts = { request, discovery, client, redirectUri: target.redirectUri, offlineAccess };
-    const { transaction, url, addedOfflineAccess } = await openTransaction(parts, facts);
+    const { transaction, browserUrl, addedOfflineAccess } = await openTransaction(parts, facts);
     attempt.addedOfflineAccess = addedOfflineAccess;
-    const browserUrl = http.assertBrowserUrl(url).href;
     if (options.redirectUrl !== undefined && options.openBrowser === undefined) {
       // Nobody waits: the transaction stays in the store until finishAuthorization() or its expiry.
       throw authorizationRequired(browserUrl);

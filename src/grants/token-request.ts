@@ -62,7 +62,7 @@ export function additionalParameters(
   const taken = Object.keys(tokenParameters ?? {}).find((name) => RESERVED.has(name));
   if (taken !== undefined) {
     throw new McpOAuthError('invalid_options', `\`tokenParameters\` must not contain \`${taken}\`.`, {
-      stage: 'token',
+      stage: 'configuration',
     });
   }
   const given = Object.entries({ ...tokenParameters, ...own }).filter(

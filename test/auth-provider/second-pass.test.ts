@@ -101,3 +101,12 @@ describe('stored values that nobody wrote', () => {
     );
   });
 });
+
+describe('an authorization endpoint that no browser may open', () => {
+  it('F39: is refused before anything of the sign-in is stored or opened', async () => {
+    const { provider, store, who } = closing(await scene({ authorizationParameters: { filler: 'x'.repeat(9_000) } }));
+    expect(await failure(provider.authorize())).toMatchObject({ code: 'address_refused' });
+    expect(await store.list('transaction/')).toEqual([]);
+    expect(who.tabs).toEqual([]);
+  });
+});
