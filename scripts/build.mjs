@@ -11,7 +11,7 @@ import { build } from 'esbuild';
 const require = createRequire(import.meta.url);
 /** Small, pure, and CommonJS: beside an ESM-only SDK it would pull in Node's other loader. So it is part of the bundle. */
 const INLINED = ['ipaddr.js'];
-const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
@@ -28,7 +28,7 @@ await build({
   platform: 'node',
   target: 'node20',
   sourcemap: true,
-  external: Object.keys(dependencies),
+  external: Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }),
   logLevel: 'warning',
 });
 

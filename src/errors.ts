@@ -111,6 +111,7 @@ const RETRYABLE: ReadonlySet<McpOAuthErrorCode> = new Set([
   'network_error',
   'server_unavailable',
   'lock_timeout',
+  'lease_lost',
 ]);
 
 /**

@@ -26,6 +26,7 @@ export function guardedStore(store: TokenStore): TokenStore {
         throw failure === undefined ? error : failure.error;
       });
     },
+    ...(store.watch === undefined ? {} : { watch: store.watch.bind(store) }),
   };
 }
 

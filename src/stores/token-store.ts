@@ -30,4 +30,9 @@ export interface TokenStore {
   list(prefix: string): Promise<string[]>;
   /** Runs `fn` while nobody else holds the lock of `key`. Throws `lock_timeout` after `timeoutMs`, `aborted` with the signal. */
   lock<T>(key: string, fn: (lease: Lease) => Promise<T>, options?: LockOptions): Promise<T>;
+  /**
+   * Calls `listener` soon after the value of `key` was written or removed, by this process at least, and returns a function that ends
+   * it. It is a hint and may be missing: what relies on it also reads the store when it matters.
+   */
+  watch?(key: string, listener: () => void): () => void;
 }

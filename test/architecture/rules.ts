@@ -30,10 +30,10 @@ const ROOMS: readonly (readonly string[])[] = [
 ];
 
 /** Where Node is allowed. Everything else has to run in a browser or in Deno. */
-const NODE_ALLOWED = /^(http\/connector\.ts|stores\/file-[^/]+\.ts|loopback\/.+|cli\/.+)$/;
+const NODE_ALLOWED = /^(http\/connector\.ts|stores\/(file|keychain|redis)-[^/]+\.ts|loopback\/.+|cli\/.+)$/;
 
 /** Dependencies that only run on Node. */
-const NODE_PACKAGES = new Set(['undici', 'open']);
+const NODE_PACKAGES = new Set(['undici', 'open', '@napi-rs/keyring', 'redis']);
 
 /** What Node, and nothing else, has as a global. */
 const NODE_GLOBALS = new Set(['Buffer', 'process', 'require', '__dirname', '__filename', 'setImmediate']);
