@@ -151,7 +151,8 @@ export function createAuthorizedFetch(
     }
     if (ladder.signedIn) throw tokenRejected();
     ladder.signedIn = true;
-    return (await session.signIn({ reason: 'unauthorized', challenge }, waiter, options.holder)).accessToken;
+    const request = { reason: 'unauthorized', challenge, refused: token } as const;
+    return (await session.signIn(request, waiter, options.holder)).accessToken;
   }
 
   function isCurrent(expiresAt: number | undefined): boolean {

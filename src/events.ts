@@ -17,6 +17,8 @@ export type AuthEvent =
   | { readonly type: 'client_bound'; readonly issuer: string; readonly clientId: string }
   /** The user has to visit `url`; a browser is being started where there is one. Show the URL all the same. */
   | { readonly type: 'authorization_url'; readonly url: string; readonly redirectUri: string }
+  /** The sign-in of another window or process is waited for. Its browser tab is open; `url` leads to the same page. */
+  | { readonly type: 'sign_in_elsewhere'; readonly url?: string }
   /** No browser could be started; the sign-in goes on, and someone has to open `url`. */
   | { readonly type: 'browser_failed'; readonly url: string }
   | {

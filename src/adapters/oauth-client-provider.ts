@@ -231,7 +231,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
             undefined,
             exchange,
           )
-        : session.signIn({ reason: 'unauthorized', challenge }, {}, undefined, exchange);
+        : session.signIn({ reason: 'unauthorized', challenge, refused: current?.accessToken }, {}, undefined, exchange);
     // Where another caller's sign-in was joined, it ends without a token request of ours.
     kept.then(() => ready.reject(signedInElsewhere()), ready.reject);
     try {

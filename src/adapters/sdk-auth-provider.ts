@@ -48,7 +48,7 @@ export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
       if (refused !== undefined && (await session.refreshRefused(refused, session.closed)) !== undefined) return;
       await session.assertUsable();
       const challenge = findAuthChallenge(parseChallenges(response));
-      await session.signIn({ reason: 'unauthorized', challenge });
+      await session.signIn({ reason: 'unauthorized', challenge, refused });
     },
   };
 

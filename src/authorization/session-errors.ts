@@ -40,3 +40,12 @@ export function asMcpOAuthError(error: unknown): McpOAuthError {
     { stage: 'authorization', cause: error },
   );
 }
+
+/** A person has to be brought to `url` by the application itself. */
+export function authorizationRequired(url: string): McpOAuthError {
+  return new McpOAuthError(
+    'authorization_required',
+    'A person has to sign in: send them to `url`, then call finishAuthorization() with the URL they come back to.',
+    { stage: 'authorization', url },
+  );
+}

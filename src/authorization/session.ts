@@ -1,4 +1,4 @@
-import { abortError, isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { abortError, McpOAuthError } from '../errors.js';
 import { emitter, type OnEvent } from '../events.js';
 import { classifyRefreshFailure } from '../grants/index.js';
 import { createHttp, type Http } from '../http/index.js';
@@ -9,11 +9,11 @@ import type { Lease, TokenStore } from '../stores/token-store.js';
 import { TokenManager } from '../tokens/token-manager.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { Waits } from '../tokens/wait.js';
+import { adoptStored, undamaged } from './adopt-session.js';
 import { type AttemptLimiter, attemptLimiter } from './attempt-limiter.js';
 import { assertOurs, parseCallback, usedCallback } from './callback-claim.js';
 import { discoveryCache } from './discovery-cache.js';
 import { assertInteractive } from './interactive.js';
-import { OpenOffer } from './open-offer.js';
 import { OpenStreams } from './open-streams.js';
 import { redeem } from './redeem.js';
 import { PendingCallbacks } from './redirect-target.js';
@@ -23,9 +23,10 @@ import { asMcpOAuthError, notAgain, signedOut, signInTimeout, tokenRejected } fr
 import { refreshSession } from './session-refresh.js';
 import { SharedTask, type Waiter } from './shared-task.js';
 import { authorizeInBrowser, forgetRefusedRegistration } from './sign-in.js';
-import type { AuthorizedCallback, SignInParts, SignInRequest } from './sign-in-parts.js';
+import { type AuthorizedCallback, type SignInParts, type SignInRequest, wantedBy } from './sign-in-parts.js';
+import { SignInTurns } from './sign-in-turn.js';
 import { SignedOutMarker } from './signed-out.js';
-import { type Transaction, transactionStore } from './transaction.js';
+import { isOpen, type Transaction, transactionStore } from './transaction.js';
 
 /** Turns a callback into tokens, and keeps them by `keep` (with the lease, where it holds the session's lock). */
 export type Exchange = (
@@ -68,7 +69,7 @@ export class AuthSession {
   /** This library's own token request. */
   readonly #exchange: Exchange = async ({ transaction, arrival }, keep, signal) =>
     keep(await redeem(this.parts, transaction, arrival.url, signal));
-  readonly #offer: OpenOffer;
+  readonly #turns: SignInTurns;
   #current: { task: SharedTask<TokenSet>; scope: readonly string[] | undefined } | undefined;
 
   constructor(options: ResolvedOptions, store: TokenStore) {
@@ -111,7 +112,15 @@ export class AuthSession {
         if (reason === 'unauthorized') this.#signIns.take('');
       },
     };
-    this.#offer = new OpenOffer(this.parts.transactions, options.clock);
+    this.#turns = new SignInTurns({
+      store,
+      session: this.#key,
+      clock: options.clock,
+      lockTimeoutMs: options.lockTimeoutMs,
+      offerMs: options.signInTimeoutMs,
+      emit: this.emit,
+      isOpen: (url) => isOpen(this.parts.transactions, url, options.clock),
+    });
     // A signal may outlive many providers: it keeps none of them alive.
     options.signal?.addEventListener('abort', () => this.close(), { once: true, signal: this.closed });
     if (options.signal?.aborted) this.close();
@@ -295,13 +304,20 @@ export class AuthSession {
     const stopTimer = clock.schedule(signInTimeoutMs, () => task.cancel(signInTimeout(signInTimeoutMs)));
     try {
       await assertInteractive(interactive, request.reason, signal);
-      await this.#offer.assertNoneOpen(request);
-      return await authorizeInBrowser(this.parts, request, signal, (callback) =>
-        exchange(callback, (tokens, lease) => this.#keep(tokens, epoch, lease), signal),
-      );
+      return await this.#turns.run({
+        signal,
+        wanted: wantedBy(request),
+        adopt: () => adoptStored(this.tokens, request, clock),
+        lead: async (turn) => {
+          // Whoever was waited for may have signed out instead.
+          if (request.reason !== 'authorize') await this.assertUsable();
+          return authorizeInBrowser(this.parts, request, turn, (callback) =>
+            exchange(callback, (tokens, lease) => this.#keep(tokens, epoch, lease), signal),
+          );
+        },
+      });
     } catch (caught) {
       const error = asMcpOAuthError(caught);
-      this.#offer.remember(request, error);
       this.#lastFailure = error;
       this.emit({ type: 'sign_in_failed', error });
       throw error;
@@ -335,13 +351,7 @@ export class AuthSession {
   async #preferredIssuer(): Promise<string | undefined> {
     const given = this.options.clientInformation;
     if (typeof given === 'object' && given.issuer !== undefined) return given.issuer;
-    try {
-      return readContext(await this.tokens.current())?.issuer;
-    } catch (error) {
-      // A damaged session is what this sign-in replaces.
-      if (isMcpOAuthError(error) && error.code === 'store_unreadable') return undefined;
-      throw error;
-    }
+    return undamaged(async () => readContext(await this.tokens.current())?.issuer);
   }
 
   /** New tokens count even where the store cannot forget that the account was signed out. */

@@ -15,8 +15,15 @@ export interface SignInRequest {
   readonly challenge?: Challenge | undefined;
   /** Exactly these scopes (a step-up); otherwise they are selected as the specification says. */
   readonly scope?: readonly string[] | undefined;
+  /** The access token that does not do: any other that someone else stored meanwhile makes the sign-in needless. */
+  readonly refused?: string | undefined;
   /** These scopes beside the selected ones. */
   readonly additionalScope?: readonly string[] | undefined;
+}
+
+/** What a sign-in is to bring, in a form that can be compared. */
+export function wantedBy({ scope, additionalScope, challenge }: SignInRequest): string {
+  return JSON.stringify([scope, additionalScope, challenge?.parameters]);
 }
 
 /** What a sign-in works with. */

@@ -6,7 +6,9 @@ import { type ResolvedClient, resolveClient } from '../registration/index.js';
 import { usedCallback } from './callback-claim.js';
 import { openTransaction } from './open-transaction.js';
 import { type Arrival, externalRedirect, loopbackRedirect, type RedirectTarget } from './redirect-target.js';
+import { authorizationRequired } from './session-errors.js';
 import type { AuthorizedCallback, SignInParts, SignInRequest } from './sign-in-parts.js';
+import type { Turn } from './sign-in-turn.js';
 import type { Transaction } from './transaction.js';
 
 /** What the attempts of one sign-in tell each other. */
@@ -29,13 +31,14 @@ interface Attempt {
 export async function authorizeInBrowser<T>(
   parts: SignInParts,
   request: SignInRequest,
-  signal: AbortSignal,
+  turn: Turn,
   use: (callback: AuthorizedCallback) => Promise<T>,
 ): Promise<T> {
+  const { signal } = turn;
   const attempt: Attempt = { offlineAccess: true, reregistered: false };
   for (;;) {
     try {
-      return await attemptAuthorization(parts, request, attempt, signal, use);
+      return await attemptAuthorization(parts, request, attempt, turn, use);
     } catch (error) {
       if (signal.aborted) throw await explainEnd(parts, attempt.client, signal);
       if (await canTryAgain(parts, attempt, error)) continue;
@@ -62,10 +65,11 @@ async function attemptAuthorization<T>(
   parts: SignInParts,
   request: SignInRequest,
   attempt: Attempt,
-  signal: AbortSignal,
+  turn: Turn,
   use: (callback: AuthorizedCallback) => Promise<T>,
 ): Promise<T> {
   const { options, transactions } = parts;
+  const { signal } = turn;
   const discovery = await parts.discovery.load({
     challenge: request.challenge,
     preferredIssuer: await parts.preferredIssuer(),
@@ -88,7 +92,9 @@ async function attemptAuthorization<T>(
     }
     try {
       parts.prompted(request.reason);
+      turn.presented(browserUrl);
       const arrival = await presentAndWait(parts, target, transaction, browserUrl, signal);
+      turn.arrived();
       parts.pending.arrived(transaction.state);
       return await finish(parts, transaction, arrival, use);
     } finally {
@@ -176,14 +182,6 @@ async function finish<T>(
     await arrival.respond({ ok: false, title: 'Sign-in failed', detail });
     throw error;
   }
-}
-
-function authorizationRequired(url: string): McpOAuthError {
-  return new McpOAuthError(
-    'authorization_required',
-    'A person has to sign in: send them to `url`, then call finishAuthorization() with the URL they come back to.',
-    { stage: 'authorization', url },
-  );
 }
 
 function isOAuthError(error: unknown, oauthError: string): boolean {

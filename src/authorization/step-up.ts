@@ -121,7 +121,7 @@ export class StepUp {
       if (!allowed) throw denied(required);
       const scope = unionScopes(readContext(tokens)?.requestedScope, granted, required);
       return await session.signIn(
-        { reason: 'step-up', challenge: operation.challenge, scope },
+        { reason: 'step-up', challenge: operation.challenge, scope, refused: tokens?.accessToken },
         { signals: [signal] },
         undefined,
         exchange,

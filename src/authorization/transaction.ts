@@ -33,6 +33,8 @@ export interface TransactionStore {
   drop(state: string): Promise<void>;
 }
 
+/** Less than this before its end, in ms, a sign-in is not offered again: a person needs some time. */
+const ENOUGH_MS = 60_000;
 const PREFIX = 'transaction/';
 /** `state` as this library makes it; anything else cannot be a key of ours. */
 const STATE = /^[\w-]{16,128}$/;
@@ -64,6 +66,13 @@ export function transactionStore(store: TokenStore, clock: Clock, lockTimeoutMs:
     },
     drop: (state) => store.delete(PREFIX + state),
   };
+}
+
+/** Whether the sign-in that this authorization URL begins still waits for its callback, with enough time left for a person. */
+export async function isOpen(transactions: TransactionStore, url: string, clock: Clock): Promise<boolean> {
+  const state = URL.canParse(url) ? new URL(url).searchParams.get('state') : null;
+  const transaction = await transactions.find(state ?? '');
+  return transaction !== undefined && transaction.expiresAt - clock.now() > ENOUGH_MS;
 }
 
 function parse(value: string): Transaction {

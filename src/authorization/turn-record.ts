@@ -1,0 +1,58 @@
+import { isMcpOAuthError, McpOAuthError, type McpOAuthErrorCode, type Stage } from '../errors.js';
+
+/** How a sign-in ended, for those who waited for it. Nothing of it is secret. */
+export type Failure = Pick<McpOAuthError, 'code' | 'stage' | 'message' | 'status' | 'oauthError' | 'url'>;
+
+/** A sign-in that nobody waits for: a hosted application was asked to bring its user to `url`. */
+export interface Offer {
+  /** What was asked for, in a form that can be compared. */
+  readonly wanted: string;
+  readonly url: string;
+}
+
+/** What the windows of one session tell each other of its sign-in. */
+export interface TurnRecord {
+  /** Whose turn it is or was. */
+  readonly owner: string;
+  /** Where the person has to go, once that is known. */
+  readonly url?: string;
+  readonly failure?: Failure;
+  readonly offer?: Offer;
+}
+
+/** The stored form. */
+export function writeTurn(record: TurnRecord): string {
+  return JSON.stringify(record);
+}
+
+/** Reads it. What cannot be read counts as absent: it is over in seconds, and another sign-in can be had. */
+export function parseTurn(text: string): TurnRecord | undefined {
+  let record: Partial<TurnRecord> | null;
+  try {
+    record = JSON.parse(text) as Partial<TurnRecord> | null;
+  } catch {
+    return undefined;
+  }
+  const { owner, url, failure, offer } = record ?? {};
+  const texts = [owner, url ?? '', failure?.code ?? '', failure?.message ?? '', offer?.wanted ?? '', offer?.url ?? ''];
+  return owner !== undefined && texts.every((each) => typeof each === 'string') ? (record as TurnRecord) : undefined;
+}
+
+/** How a sign-in ended, unless it was only cancelled: then it is the next one's turn. */
+export function failureOf(error: unknown): Failure | undefined {
+  if (!isMcpOAuthError(error)) return undefined;
+  const { code, stage, message, status, oauthError, url } = error;
+  if (code === 'aborted' || code === 'closed') return undefined;
+  return {
+    code,
+    stage,
+    message,
+    ...({ status, oauthError, url } as Pick<McpOAuthError, 'status' | 'oauthError' | 'url'>),
+  };
+}
+
+/** The failure of the sign-in that was waited for, as this one's own. */
+export function failedElsewhere({ code, stage, message, status, oauthError, url }: Failure): McpOAuthError {
+  const init = { stage: stage as Stage, status, oauthError, url };
+  return new McpOAuthError(code as McpOAuthErrorCode, `${message} (The sign-in ran in another window.)`, init);
+}
