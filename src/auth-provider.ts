@@ -7,16 +7,22 @@ import { type SignOutResult, signOut } from './authorization/sign-out.js';
 import { StepUp } from './authorization/step-up.js';
 import { type AuthorizedFetchOptions, createAuthorizedFetch } from './authorized-fetch.js';
 import { isMcpOAuthError } from './errors.js';
-import { emitter } from './events.js';
-import { type AuthProviderOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { type AuthProviderOptions, resolveOptions } from './options.js';
 import { drawChallenge, type ProbeOptions } from './probe.js';
 import { coversScope, parseScope, unionScopes } from './scope.js';
-import { openDefaultStore } from './stores/file-default-store.js';
+import { hostSystem, openDefaultStore, type StoreSystem } from './stores/file-default-store.js';
 import { guardedStore } from './stores/guarded-store.js';
-import type { TokenStore } from './stores/token-store.js';
 import type { TokenManager } from './tokens/token-manager.js';
 import type { TokenSet } from './tokens/token-set.js';
 import type { FetchLike, RegistrationKind } from './types.js';
+
+/** Where a session is kept. */
+export interface SessionStore {
+  /** `given` where it is the `store` option, else what the library chose: the system's keychain, or encrypted files. */
+  readonly kind: 'keychain' | 'file' | 'given';
+  /** Why the library chose it, in plain English. */
+  readonly reason?: string;
+}
 
 /** What is known about a session, without secrets. */
 export interface Session {
@@ -40,6 +46,8 @@ export interface Session {
   readonly clientId?: string;
   /** Who signed in, where the server says so. */
   readonly account?: SessionAccount;
+  /** Where the session is kept. */
+  readonly store: SessionStore;
 }
 
 /** Options of {@link AuthProvider.authorize}. */
@@ -103,13 +111,35 @@ export function providerInternals(provider: AuthProvider): AuthProviderInternals
  * @throws McpOAuthError `invalid_options`
  */
 export function createAuthProvider(options: AuthProviderOptions): AuthProvider {
+  return createAuthProviderOn(hostSystem, options);
+}
+
+/**
+ * {@link createAuthProvider} on another system than this machine: tests touch no keychain.
+ *
+ * @internal
+ */
+export function createAuthProviderOn(system: StoreSystem, options: AuthProviderOptions): AuthProvider {
   const resolved = resolveOptions(options);
-  const session = new AuthSession(resolved, guardedStore(resolved.store ?? chooseStore(resolved)));
+  const { clientMetadata, clock } = resolved;
+  // It chooses with its first use, when there is a session.
+  const defaultStore = openDefaultStore({
+    system,
+    application: clientMetadata.client_name ?? 'mcp-oauth-client',
+    clock,
+    sessionKeys: () => [session.tokensKey, session.signedOut.key],
+    closed: () => session.closed,
+    onChoice: ({ kind, reason }) => session.emit({ type: 'store_selected', kind, reason }),
+  });
+  const session: AuthSession = new AuthSession(resolved, guardedStore(resolved.store ?? defaultStore.store));
   const stepUp = new StepUp(session);
   const fetch = createAuthorizedFetch(session, stepUp);
   const { token, onUnauthorized } = createSdkAuthProvider(session);
 
-  const describe = () => describeSession(session);
+  const describe = async () => {
+    const store: SessionStore = resolved.store === undefined ? await defaultStore.choice() : { kind: 'given' };
+    return describeSession(session, store);
+  };
   const authorize = async ({ scope, signal }: AuthorizeOptions = {}): Promise<Session> => {
     session.assertOpen();
     session.resetLimits();
@@ -188,6 +218,7 @@ async function authorizeRequest(
     return {
       reason: 'authorize',
       scope: unionScopes(readContext(current)?.requestedScope, current.scope, wanted),
+      refused: current.accessToken,
     } as const;
   }
   // The server's own words on scope and metadata come first, and only a request draws them.
@@ -195,7 +226,7 @@ async function authorizeRequest(
   return { reason: 'authorize', challenge, additionalScope: wanted } as const;
 }
 
-async function describeSession(session: AuthSession): Promise<Session> {
+async function describeSession(session: AuthSession, store: SessionStore): Promise<Session> {
   const tokens = await session.tokens.current();
   const context = readContext(tokens);
   const refreshable = tokens?.refreshToken !== undefined;
@@ -205,6 +236,7 @@ async function describeSession(session: AuthSession): Promise<Session> {
     signedIn: valid || refreshable,
     signedOut: await session.signedOut.isSet(),
     refreshable,
+    store,
     ...(context === undefined
       ? {}
       : { issuer: context.issuer, registration: context.registration, clientId: context.client.client_id }),
@@ -213,13 +245,4 @@ async function describeSession(session: AuthSession): Promise<Session> {
     ...(tokens?.scope === undefined ? {} : { scope: tokens.scope }),
     ...(tokens?.expiresAt === undefined ? {} : { expiresAt: tokens.expiresAt }),
   };
-}
-
-function chooseStore(options: ResolvedOptions): TokenStore {
-  const { store, kind, reason } = openDefaultStore(
-    options.clientMetadata.client_name ?? 'mcp-oauth-client',
-    options.clock,
-  );
-  emitter(options.onEvent)({ type: 'store_selected', kind, reason });
-  return store;
 }

@@ -35,8 +35,8 @@ export type AuthEvent =
   | { readonly type: 'refresh_failed'; readonly error: McpOAuthError; readonly final: boolean }
   | { readonly type: 'step_up'; readonly scope: readonly string[]; readonly allowed: boolean }
   | { readonly type: 'signed_out' }
-  /** Which store is in use, where the library chose it. */
-  | { readonly type: 'store_selected'; readonly kind: string; readonly reason: string }
+  /** Which store is in use, where the library chose it, with its first use. `reason` is plain English; where the keychain could not be used it says why. */
+  | { readonly type: 'store_selected'; readonly kind: 'keychain' | 'file'; readonly reason: string }
   /** The store could not be written. The session goes on from memory and the write is tried again. */
   | { readonly type: 'store_error'; readonly error: McpOAuthError }
   /** An option relaxed a rule for this issuer, or bound something to it that named no issuer. */

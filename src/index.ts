@@ -1,7 +1,13 @@
 export type { InvalidationScope, McpOAuthClientProvider, SdkClientMetadata } from './adapters/oauth-client-provider.js';
 export type { UnauthorizedContext } from './adapters/sdk-auth-provider.js';
 export type { WireTokens } from './adapters/token-exchange-slot.js';
-export { type AuthorizeOptions, type AuthProvider, createAuthProvider, type Session } from './auth-provider.js';
+export {
+  type AuthorizeOptions,
+  type AuthProvider,
+  createAuthProvider,
+  type Session,
+  type SessionStore,
+} from './auth-provider.js';
 export type { Revocation } from './authorization/revoke-session.js';
 export type { SessionAccount } from './authorization/session-context.js';
 export type { SignOutResult } from './authorization/sign-out.js';
@@ -75,7 +81,30 @@ export {
   registerClient,
   resolveClient,
 } from './registration/index.js';
-export { FileTokenStore, type Lease, type LockOptions, MemoryTokenStore, type TokenStore } from './stores/index.js';
+export {
+  type Cipher,
+  type EncryptionKey,
+  FileTokenStore,
+  type FileTokenStoreOptions,
+  KeychainTokenStore,
+  type KeychainTokenStoreOptions,
+  type KeyStorage,
+  type Keytar,
+  type Lease,
+  type LockOptions,
+  MemoryTokenStore,
+  type RedisClient,
+  type RedisClusterClient,
+  type RedisCommands,
+  type RedisScanner,
+  type RedisSingleClient,
+  RedisTokenStore,
+  type RedisTokenStoreOptions,
+  type SecretStorageLike,
+  SecretStorageTokenStore,
+  type SecretStorageTokenStoreOptions,
+  type TokenStore,
+} from './stores/index.js';
 export { type RefreshFunction, TokenManager, type TokenManagerOptions, type TokenSet } from './tokens/index.js';
 export type {
   AuthorizationServerMetadata,

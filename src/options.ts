@@ -64,7 +64,7 @@ export interface AuthProviderOptions {
   readonly initialAccessToken?: string;
   /** Scopes (separated by spaces) to ask for where the server names none; `{ override }` replaces what the server names. */
   readonly scope?: string | { readonly override: string };
-  /** Where tokens and registrations are kept. Default: an encrypted file in the user's data directory. */
+  /** Where tokens and registrations are kept. Default: the system's keychain, else encrypted files in the user's data directory. */
   readonly store?: TokenStore;
   /** Keeps several accounts at one server apart. Default: one account. */
   readonly account?: string;

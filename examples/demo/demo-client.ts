@@ -54,7 +54,7 @@ export async function openClient(stage: Stage, serverUrl: URL, options: OpenOpti
   const { signal, narrator } = stage;
   const transport = withOAuth(StreamableHTTPClientTransport, serverUrl, {
     clientMetadata: { client_name: 'Demo IDE' },
-    store: new FileTokenStore({ directory: stage.directory }),
+    store: new FileTokenStore({ directory: stage.directory, keyStorage: 'file' }),
     interactive: options.interactive ?? true,
     onStepUp: ({ tool, required, granted, signal: nobodyWaits }) => {
       const what = `${printable(tool ?? 'The server', 40)} needs ${required.join(' ')}, granted is ${granted.join(' ') || 'nothing'}.`;

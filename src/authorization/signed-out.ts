@@ -3,13 +3,14 @@ import type { TokenStore } from '../stores/token-store.js';
 /** Whether an account signed out: remembered in the store, over a restart too, until it asks to come back. */
 export class SignedOutMarker {
   readonly #store: TokenStore;
-  readonly #key: string;
+  /** The store's key of the mark. */
+  readonly key: string;
   #known: boolean | undefined;
   #epoch = 0;
 
   constructor(store: TokenStore, session: string) {
     this.#store = store;
-    this.#key = `signed-out/${session}`;
+    this.key = `signed-out/${session}`;
   }
 
   /** Whether the account signed out in this process. Costs nothing. */
@@ -27,7 +28,7 @@ export class SignedOutMarker {
     if (this.#known === true) return true;
     try {
       // Asked each time: another window may have signed out, and come back.
-      const stored = (await this.#store.get(this.#key)) !== undefined;
+      const stored = (await this.#store.get(this.key)) !== undefined;
       if (!stored) this.#known ??= false;
       return stored;
     } catch (error) {
@@ -45,12 +46,12 @@ export class SignedOutMarker {
 
   /** Remembers the sign-out beyond this process. */
   async store(): Promise<void> {
-    await this.#store.set(this.#key, '1');
+    await this.#store.set(this.key, '1');
   }
 
   /** The account came back. */
   async clear(): Promise<void> {
     this.#known = false;
-    await this.#store.delete(this.#key);
+    await this.#store.delete(this.key);
   }
 }

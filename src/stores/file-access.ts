@@ -64,10 +64,10 @@ async function openDirectory(directory: string): Promise<FileHandle | undefined>
   try {
     return await open(directory, constants.O_RDONLY | DIRECTORY_ONLY | NO_FOLLOW);
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' && !(await exists(directory))) return undefined;
     if (await isSymbolicLink(directory)) {
       throw refused(`The directory ${directory} is a symbolic link.`, 'Name the directory it points to.');
     }
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -1,48 +1,141 @@
-import { homedir } from 'node:os';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.js';
+import { abortError } from '../errors.js';
+import { untilAborted } from './answer-within.js';
+import { applicationFolder, dataDirectory } from './file-data-directory.js';
+import { entryName } from './file-envelope.js';
+import { fileFailure } from './file-error.js';
+import type { KeyStorage } from './file-key.js';
 import { FileTokenStore } from './file-token-store.js';
+import { openKeychain } from './keychain-backend.js';
+import { type KeychainSystem, keychainObstacle } from './keychain-obstacle.js';
+import { KeychainTokenStore } from './keychain-token-store.js';
+import { LazyStore } from './lazy-store.js';
 import type { TokenStore } from './token-store.js';
 
-/** The store that is used where the application gives none, and why it is that one. */
-export interface DefaultStore {
-  readonly store: TokenStore;
-  readonly kind: string;
+/** Which store the library chose, and why, in plain English and without a secret. */
+export interface StoreChoice {
+  readonly kind: 'keychain' | 'file';
   readonly reason: string;
 }
 
+/** The store that is used where the application gives none. */
+export interface DefaultStore {
+  /** Its first use chooses. */
+  readonly store: TokenStore;
+  /** What was chosen; chooses, where nothing was used yet. */
+  choice(): Promise<StoreChoice>;
+}
+
+/** What a default store is built on; tests have their own. */
+export interface StoreSystem extends KeychainSystem {
+  openKeychainStore(options: { service: string; lockDirectory: string; clock: Clock }): TokenStore;
+}
+
+/** Options of {@link openDefaultStore}. */
+export interface DefaultStoreOptions {
+  readonly system: StoreSystem;
+  /** The application's name; two applications do not share a store by accident. */
+  readonly application: string;
+  readonly clock: Clock;
+  /** The keys that a session has for as long as it lasts. */
+  readonly sessionKeys: () => readonly string[];
+  /** Ends the choosing. */
+  readonly closed: () => AbortSignal;
+  /** Is told once. */
+  readonly onChoice: (choice: StoreChoice) => void;
+}
+
+/** The machine that the process runs on. */
+export const hostSystem: StoreSystem = {
+  platform: process.platform,
+  env: process.env,
+  openKeychain,
+  openKeychainStore: (options) => new KeychainTokenStore(options),
+};
+
+type Chosen = StoreChoice & { readonly store: TokenStore };
+
 /**
- * An encrypted file in the user's data directory, in a folder of the application's own.
+ * The system's keychain where it works, else encrypted files in the user's data directory, in a folder of the application's own. The
+ * first use chooses, within about 4 s, and the choice is one for the life of the store.
  *
- * @param application - The application's name; two applications do not share a store by accident.
+ * A session stays where it began: where the files hold it (the keychain was locked or absent then), they are used and the keychain is
+ * not even asked. So nobody signs in again because a keychain came or went, windows agree whatever the keychain says to each, and
+ * who signed out stays signed out. When it has ended, the next start begins in the keychain.
+ *
+ * Nothing is ever copied or moved between the two. A process that uses the files may be alive and hold the session's refresh token in
+ * memory: moved, it would be presented by two who do not see each other's rotation, and the server would revoke both. The worst case
+ * is therefore two sessions, each with a refresh token of its own: a session in the keychain, and a window that started while
+ * the keychain was locked and signed in. From then on new windows share the latter.
+ *
+ * Both stores lock in the same directory. The sessions do not need that, since no refresh token is in both, but it costs nothing.
  */
-export function openDefaultStore(application: string, clock: Clock): DefaultStore {
-  const directory = join(dataDirectory(process.platform, process.env), 'mcp-oauth-client', folderName(application));
+export function openDefaultStore(options: DefaultStoreOptions): DefaultStore {
+  let chosen: StoreChoice | undefined;
+  const store = new LazyStore(async () => {
+    const { store: opened, kind, reason } = await choose(options);
+    chosen = { kind, reason };
+    options.onChoice(chosen);
+    return opened;
+  }, options.clock);
   return {
-    store: new FileTokenStore({ directory, clock }),
-    kind: 'file',
-    reason: `no store was given; encrypted files in ${directory}`,
+    store,
+    async choice() {
+      await store.opened();
+      return chosen as StoreChoice;
+    },
   };
 }
 
-/**
- * Where programs keep a user's data.
- *
- * @see {@link https://specifications.freedesktop.org/basedir-spec/latest/ | XDG Base Directory Specification}
- * @internal
- */
-export function dataDirectory(platform: NodeJS.Platform, env: NodeJS.ProcessEnv): string {
-  if (platform === 'win32') return env['LOCALAPPDATA'] ?? join(homedir(), 'AppData', 'Local');
-  if (platform === 'darwin') return join(homedir(), 'Library', 'Application Support');
-  const xdg = env['XDG_DATA_HOME'];
-  return xdg?.startsWith('/') ? xdg : join(homedir(), '.local', 'share');
+async function choose(options: DefaultStoreOptions): Promise<Chosen> {
+  const { system, application, clock, sessionKeys } = options;
+  const closed = options.closed();
+  if (closed.aborted) throw abortError(closed, 'store');
+  const folder = applicationFolder(application);
+  const directory = placeOf(system, folder);
+  const inFiles = (reason: string, keyStorage: KeyStorage): Chosen => {
+    return { kind: 'file', reason, store: new FileTokenStore({ directory, keyStorage, clock }) };
+  };
+  if (await holdsAny(directory, sessionKeys())) {
+    return inFiles(
+      `The session is in the encrypted files in ${directory} already, and stays there until it ends.`,
+      'auto',
+    );
+  }
+  const service = `mcp-oauth-client/${folder}`;
+  const obstacle = await untilAborted(keychainObstacle(system, service, clock), closed);
+  if (obstacle !== undefined) {
+    return inFiles(
+      `No store was given, and the system's keychain cannot be used: ${obstacle} Encrypted files in ${directory} take its place.`,
+      // It was asked a moment ago.
+      'file',
+    );
+  }
+  return {
+    kind: 'keychain',
+    reason: `No store was given, and the system's keychain works; the service is named ${service}.`,
+    store: system.openKeychainStore({ service, lockDirectory: directory, clock }),
+  };
 }
 
-function folderName(application: string): string {
-  const readable = application
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '')
-    .slice(0, 64);
-  return readable === '' ? 'default' : readable;
+function placeOf({ platform, env }: StoreSystem, folder: string): string {
+  try {
+    return join(dataDirectory(platform, env), 'mcp-oauth-client', folder);
+  } catch (error) {
+    throw fileFailure(error, "find the user's home directory");
+  }
+}
+
+/** Whether a {@link FileTokenStore} in the directory has one of the keys. What is damaged counts: the store is to report it. */
+async function holdsAny(directory: string, keys: readonly string[]): Promise<boolean> {
+  for (const key of keys) {
+    const there = await lstat(join(directory, `${entryName(key)}.json`)).then(
+      () => true,
+      () => false,
+    );
+    if (there) return true;
+  }
+  return false;
 }

@@ -21,7 +21,14 @@ export interface Entry {
 export type Damage =
   | 'is not one of this store, or was truncated'
   | 'was written in a format that this version does not know'
-  | 'does not decrypt: it was changed, or the key file was replaced';
+  | 'does not decrypt: it was changed, or the key file was replaced'
+  | 'was changed: its checksum does not match';
+
+/** A file of the store that is whole, as far as that can be seen without decrypting it. */
+export type Envelope =
+  | { readonly alg: 'A256GCM'; readonly nonce: Buffer; readonly tag: Buffer; readonly data: Buffer }
+  /** Encrypted by a cipher of the application's. */
+  | { readonly alg: 'custom'; readonly data: Buffer };
 
 /** The name that stands for a key on disk: keys may hold anything, names may not. */
 export function entryName(key: string): string {
@@ -37,28 +44,38 @@ export function sealEntry(entry: Entry, cipherKey: Uint8Array): Buffer {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(ALGORITHM, cipherKey, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(associatedData(entryName(entry.key)));
-  const data = Buffer.concat([cipher.update(JSON.stringify(entry), 'utf8'), cipher.final()]);
-  const envelope = {
-    v: FORMAT_VERSION,
-    alg: 'A256GCM',
-    nonce: nonce.toString('base64'),
-    tag: cipher.getAuthTag().toString('base64'),
-    data: data.toString('base64'),
-  };
-  return Buffer.from(`${JSON.stringify(envelope)}\n`, 'utf8');
+  const data = Buffer.concat([cipher.update(formatEntry(entry), 'utf8'), cipher.final()]);
+  return formatEnvelope('A256GCM', { nonce, tag: cipher.getAuthTag(), data });
 }
 
-/** Decrypts the file of this name, or says why it cannot be. */
-export function openEntry(content: Buffer, name: string, cipherKey: Uint8Array): Entry | Damage {
-  const foreign = 'is not one of this store, or was truncated';
-  const envelope = parseObject(content.toString('utf8'));
-  if (envelope === undefined) return foreign;
-  if (envelope.v !== FORMAT_VERSION || envelope.alg !== 'A256GCM') {
-    return typeof envelope.v === 'number' ? 'was written in a format that this version does not know' : foreign;
-  }
-  const [nonce, tag, data] = [bytes(envelope.nonce), bytes(envelope.tag), bytes(envelope.data)];
-  if (nonce?.length !== NONCE_BYTES || tag?.length !== TAG_BYTES || data === undefined) return foreign;
+/** The file for what a cipher of the application's made of an entry. The checksum tells a damaged file from a cipher that fails. */
+export function wrapCiphertext(data: Uint8Array): Buffer {
+  return formatEnvelope('custom', { sum: checksum(data), data });
+}
 
+/** Reads what {@link sealEntry} or {@link wrapCiphertext} wrote, or says why it cannot be read. */
+export function readEnvelope(content: Buffer): Envelope | Damage {
+  const foreign = 'is not one of this store, or was truncated';
+  const { v, alg, ...members } = parseObject(content.toString('utf8')) ?? {};
+  if (typeof v !== 'number') return foreign;
+  const [nonce, tag, sum, data] = [members.nonce, members.tag, members.sum, members.data].map(bytes);
+  if (v === FORMAT_VERSION && alg === 'A256GCM') {
+    const whole = nonce?.length === NONCE_BYTES && tag?.length === TAG_BYTES && data !== undefined;
+    return whole ? { alg, nonce, tag, data } : foreign;
+  }
+  if (v === FORMAT_VERSION && alg === 'custom') {
+    if (sum === undefined || data === undefined) return foreign;
+    return sum.equals(checksum(data)) ? { alg, data } : 'was changed: its checksum does not match';
+  }
+  return 'was written in a format that this version does not know';
+}
+
+/** Decrypts the envelope of the file of this name, or says why it cannot be. */
+export function openEntry(
+  { nonce, tag, data }: Extract<Envelope, { alg: 'A256GCM' }>,
+  name: string,
+  cipherKey: Uint8Array,
+): Entry | Damage {
   let text: string;
   try {
     const decipher = createDecipheriv(ALGORITHM, cipherKey, nonce, { authTagLength: TAG_BYTES });
@@ -68,28 +85,45 @@ export function openEntry(content: Buffer, name: string, cipherKey: Uint8Array):
   } catch {
     return 'does not decrypt: it was changed, or the key file was replaced';
   }
-  const entry = parseObject(text);
-  if (typeof entry?.key !== 'string' || typeof entry.value !== 'string' || entryName(entry.key) !== name)
-    return foreign;
-  const { key, value, expiresAt } = entry;
+  const entry = parseEntry(text);
+  return entry !== undefined && entryName(entry.key) === name ? entry : 'is not one of this store, or was truncated';
+}
+
+/** The plaintext of an entry. */
+export function formatEntry(entry: Entry): string {
+  return JSON.stringify(entry);
+}
+
+/** Reads what {@link formatEntry} wrote; `undefined` for anything else. */
+export function parseEntry(text: string): Entry | undefined {
+  const { key, value, expiresAt } = parseObject(text) ?? {};
+  if (typeof key !== 'string' || typeof value !== 'string') return undefined;
   return { key, value, ...(typeof expiresAt === 'number' && { expiresAt }) };
+}
+
+/** An object in JSON; `undefined` for anything else. The parser's own error would quote the text. */
+export function parseObject(text: string): Partial<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function formatEnvelope(alg: Envelope['alg'], members: Record<string, Uint8Array>): Buffer {
+  const texts = Object.entries(members).map(([name, value]) => [name, Buffer.from(value).toString('base64')]);
+  return Buffer.from(`${JSON.stringify({ v: FORMAT_VERSION, alg, ...Object.fromEntries(texts) })}\n`, 'utf8');
 }
 
 function associatedData(name: string): Buffer {
   return Buffer.from(`mcp-oauth-client/${FORMAT_VERSION}/${name}`, 'utf8');
 }
 
-function bytes(value: unknown): Buffer | undefined {
-  return typeof value === 'string' ? Buffer.from(value, 'base64') : undefined;
+function checksum(data: Uint8Array): Buffer {
+  return createHash('sha256').update(data).digest();
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+function bytes(value: unknown): Buffer | undefined {
+  return typeof value === 'string' ? Buffer.from(value, 'base64') : undefined;
 }

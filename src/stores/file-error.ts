@@ -32,6 +32,8 @@ function remedy(code: string | undefined): string {
     case 'ENOSPC':
     case 'EDQUOT':
       return 'The disk or the quota is full: free some space, then try again.';
+    case 'EFBIG':
+      return 'Files of this process are limited in size: raise the limit, then try again.';
     case 'EMFILE':
     case 'ENFILE':
       return 'Too many files are open: try again later.';

@@ -1,7 +1,17 @@
+import { Buffer } from 'node:buffer';
+import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { removeFile } from './file-access.js';
 import { systemCode } from './file-error.js';
+import { formatHolder, type Holder, parseHolder } from './file-lock-holder.js';
 import { leaseLost } from './keyed-mutex.js';
+
+/** No lock file comes near this, in bytes. */
+const LARGEST_LOCK_FILE = 4_096;
+// Windows has neither flag.
+const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+/** What Windows answers about a file that was removed while another process still has it open. */
+const GOING_AWAY = new Set(process.platform === 'win32' ? ['EPERM', 'EACCES', 'EBUSY'] : []);
 
 /** A lock file that this process holds. */
 export interface Hold {
@@ -14,18 +24,20 @@ export interface Hold {
 }
 
 /**
- * Takes the lock file where it is free, and keeps it fresh every `updateMs` until it is released.
+ * Takes the lock file where it is free, writes into it who does, and keeps it fresh every `updateMs` until it is released.
  *
  * Written here and not taken from a package: those that are known clean up on exit by handlers for the process's signals,
- * and that ends an application whose own handler is still at work. A lock that is left behind goes stale instead.
+ * and that ends an application whose own handler is still at work. A lock that is left behind names a process that is gone.
  *
- * @returns `undefined` where it is held, however old it is
+ * @returns `undefined` where it is held, whoever holds it
  */
-export async function tryHold(path: string, updateMs: number): Promise<Hold | undefined> {
+export async function tryHold(path: string, holder: Holder, updateMs: number): Promise<Hold | undefined> {
   const file = await create(path);
   if (file === undefined) return undefined;
   // While it is open no other file can have its inode, so that tells whether the lock file is still this one.
   const { ino } = await file.stat({ bigint: true });
+  // On a full disk it holds all the same, and is judged by its age.
+  await file.writeFile(formatHolder(holder)).catch(() => {});
   const lost = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let released = false;
@@ -67,13 +79,27 @@ export async function tryHold(path: string, updateMs: number): Promise<Hold | un
   };
 }
 
-/** When the file was modified, in ms since the epoch; `undefined` where there is none. */
-export async function modifiedAt(path: string): Promise<number | undefined> {
+/** A lock file as it was found. */
+export interface FoundLock {
+  /** `undefined` where it does not say, or not yet. */
+  readonly holder: Holder | undefined;
+  /** When it was last kept fresh, in ms since the epoch by its holder's clock. */
+  readonly freshAt: number;
+  /** Differs where the file is another one or was kept fresh since. */
+  readonly state: string;
+}
+
+/** Reads a lock file, whoever holds it; `undefined` where there is none. */
+export async function readLock(path: string): Promise<FoundLock | undefined> {
+  const file = await found(() => open(path, READ_FLAGS));
+  if (file === undefined) return undefined;
   try {
-    return (await stat(path)).mtimeMs;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
+    const { ino, mtimeNs } = await file.stat({ bigint: true });
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(LARGEST_LOCK_FILE), 0, LARGEST_LOCK_FILE, 0);
+    const text = buffer.toString('utf8', 0, bytesRead);
+    return { holder: parseHolder(text), freshAt: Number(mtimeNs / 1_000_000n), state: `${ino} ${mtimeNs} ${text}` };
+  } finally {
+    await file.close();
   }
 }
 
@@ -81,16 +107,22 @@ async function create(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, 'wx', 0o600);
   } catch (error) {
-    if (systemCode(error) === 'EEXIST') return undefined;
+    const code = systemCode(error) ?? '';
+    if (code === 'EEXIST' || GOING_AWAY.has(code)) return undefined;
     throw error;
   }
 }
 
 async function inodeAt(path: string): Promise<bigint | undefined> {
+  return (await found(() => stat(path, { bigint: true })))?.ino;
+}
+
+async function found<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
-    return (await stat(path, { bigint: true })).ino;
+    return await look();
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
+    const code = systemCode(error) ?? '';
+    if (code === 'ENOENT' || GOING_AWAY.has(code)) return undefined;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Clock, systemClock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
@@ -8,86 +8,118 @@ import {
   removeFile,
   replaceFile,
   secureDirectory,
-  setAside,
   syncDirectory,
-  TEMPORARY_SUFFIX,
   withFile,
 } from './file-access.js';
-import { type Damage, type Entry, entryName, openEntry, sealEntry } from './file-envelope.js';
+import { type Box, cipherBox, cipherMissing, keyBox } from './file-box.js';
+import type { Cipher } from './file-cipher.js';
+import { type Entry, entryName, readEnvelope } from './file-envelope.js';
 import { fileFailure } from './file-error.js';
-import { createKey, keyMissing, readKey } from './file-key.js';
+import { removeStaleTemporaries, setDamagedAside } from './file-housekeeping.js';
+import { DirectoryKey, type KeyStorage, keyMissing } from './file-key.js';
 import { FileLock } from './file-lock.js';
+import { ProcessNotices } from './file-notices.js';
+import type { Keytar } from './keychain-keytar.js';
 import { KeyedMutex } from './keyed-mutex.js';
 import type { Lease, LockOptions, TokenStore } from './token-store.js';
 
 const ENTRY_FILE = /^([0-9a-f]{64})\.json$/;
-/** A temporary file of this age was left by a process that died. In ms. */
-const STALE_TEMPORARY_MS = 10 * 60_000;
 /** How many files `list` has open at a time. */
 const LIST_CONCURRENCY = 16;
 /** How many files a write with a lifetime looks at for others that are over. */
 const SWEPT_AT_A_TIME = 32;
 
+const KEY_STORAGES: ReadonlySet<unknown> = new Set(['auto', 'keychain', 'file'] satisfies KeyStorage[]);
+
+/** Options of {@link FileTokenStore}. */
+export interface FileTokenStoreOptions {
+  /** Where the files are kept. Created where it is missing. */
+  readonly directory: string;
+  /**
+   * Encrypts in place of our own key, of which none is made then: Electron's `safeStorage`, for example. Entries that our key encrypted
+   * before are still read while the key is there, and the next write of each goes through the cipher.
+   */
+  readonly cipher?: Cipher | undefined;
+  /**
+   * Where the key of a new directory goes: to the system's keychain where that works, else into a file beside the entries (`auto`, the
+   * default); to the keychain or nowhere (`keychain`); into the file (`file`). A directory that has a key keeps it where it is.
+   */
+  readonly keyStorage?: KeyStorage | undefined;
+  /** The module `keytar`, for an application that has it; the keychain is then reached through it. */
+  readonly keytar?: Keytar | undefined;
+  /** Time, replaceable for tests. */
+  readonly clock?: Clock | undefined;
+}
+
 /**
- * Keeps each value in a file of its own, encrypted with AES-256-GCM under a key file in the same directory.
- * Files have mode 0600 in a directory with mode 0700 and are replaced as a whole; symbolic links, other owners and looser modes are refused.
- * What cannot be decrypted is reported once and set aside under a name that contains `.corrupt-`; it is never overwritten.
+ * Keeps each value in a file of its own, encrypted with AES-256-GCM under a key that the directory has to itself: in the system's keychain
+ * where there is one when the directory is first written to, else in a key file in the same directory; or by a `cipher` of the
+ * application's. Files have mode 0600 in a directory with mode 0700 and are replaced as a whole; symbolic links, other owners and looser
+ * modes are refused. What is certain to be damaged is reported once and set aside under a name that contains `.corrupt-`; it is never
+ * overwritten. Where a keychain or a cipher fails instead, every call throws `store_failed` and no file is touched, save by `delete`.
  *
- * The lock holds among all objects and processes that use the directory. A holder that died is taken over after about 11 s, one that
- * lives never; a lock that is lost all the same (the machine slept, the lock file was removed) ends the lease. It needs a file system
- * that keeps time with this machine.
+ * The lock holds among all objects and processes that use the directory. A lock file says who holds it. A holder on this machine that died
+ * is taken over at once, one that lives never, however long it stands still (where the system does not tell when a process started,
+ * which all but Linux do not, it counts as dead after 10 minutes of silence). A holder on another machine or in another container is
+ * taken over 10 to 13 s after its last sign of life. A lock that is lost all the same ends the lease.
  *
- * The key file protects against copies of single files, backups and other users, not against
- * someone who can read everything that the user can read.
+ * A key file protects against copies of single files, backups and other users, not against someone who can read everything that the user
+ * can read. A key in the keychain, or a cipher, protects as well as that does. Removing the directory leaves its item in the keychain.
  */
 export class FileTokenStore implements TokenStore {
   readonly #directory: string;
   readonly #clock: Clock;
+  readonly #cipher: Cipher | undefined;
+  readonly #keys: DirectoryKey;
   readonly #locks: FileLock;
+  readonly #notices: ProcessNotices;
   /** Keeps the operations on one file in the order of the calls. */
   readonly #order: KeyedMutex;
   #swept = false;
 
-  /**
-   * @param options `directory`: where the files are kept, created where it is missing; `clock`: time, replaceable for tests
-   * @throws {McpOAuthError} `invalid_options` without a directory
-   */
-  constructor(options: { directory: string; clock?: Clock }) {
-    if (typeof options?.directory !== 'string' || options.directory === '') {
-      throw new McpOAuthError('invalid_options', 'FileTokenStore needs a `directory`.', { stage: 'configuration' });
+  /** @throws {McpOAuthError} `invalid_options` without a directory, or with another malformed option */
+  constructor(options: FileTokenStoreOptions) {
+    const { directory, cipher, keyStorage = 'auto', keytar, clock = systemClock } = options ?? {};
+    if (typeof directory !== 'string' || directory === '') throw invalid('needs a `directory`');
+    if (!KEY_STORAGES.has(keyStorage)) throw invalid("takes 'auto', 'keychain' or 'file' as `keyStorage`");
+    if (cipher !== undefined && !(typeof cipher?.encrypt === 'function' && typeof cipher.decrypt === 'function')) {
+      throw invalid('needs both `encrypt` and `decrypt` in `cipher`');
     }
-    this.#directory = resolve(options.directory);
-    this.#clock = options.clock ?? systemClock;
-    this.#locks = new FileLock({ directory: this.#directory, clock: this.#clock });
-    this.#order = new KeyedMutex(this.#clock);
+    this.#directory = resolve(directory);
+    this.#clock = clock;
+    this.#cipher = cipher;
+    this.#keys = new DirectoryKey({ directory: this.#directory, storage: keyStorage, keytar, clock });
+    this.#locks = new FileLock({ directory: this.#directory, clock });
+    this.#notices = new ProcessNotices(`file:${this.#directory}`);
+    this.#order = new KeyedMutex(clock);
   }
 
   /**
    * The value, or `undefined` where there is none.
    * @throws {McpOAuthError} `store_unreadable` where the file is damaged (it is set aside, so the next call gives `undefined`) or
-   * the key file is missing (nothing is touched); `store_failed` where the file cannot or must not be read
+   * the key is lost (nothing is touched); `store_failed` where the file cannot or must not be read, or the keychain or the cipher fails
    */
   get(key: string): Promise<string | undefined> {
     return this.#attempt('read the token store', entryName(key), async (name) => {
-      const cipherKey = await this.#key();
-      return cipherKey && (await this.#read(name, cipherKey))?.value;
+      const box = await this.#box();
+      return box && (await this.#read(name, box))?.value;
     });
   }
 
   /**
    * Writes the whole value or none of it.
-   * @throws {McpOAuthError} `store_failed` where it cannot be written; `store_unreadable` where a damaged file was in its place
-   * (it is set aside, so the next call works) or the key file is missing; `lease_lost` with a stale lease
+   * @throws {McpOAuthError} `store_failed` where it cannot be written, or the keychain or the cipher fails; `store_unreadable` where a
+   * damaged file was in its place (it is set aside, so the next call works) or the key is lost; `lease_lost` with a stale lease
    */
   set(key: string, value: string, options: { ttlMs?: number; lease?: Lease } = {}): Promise<void> {
     const { ttlMs, lease } = options;
     return this.#attempt('write the token store', entryName(key), async (name) => {
       await this.#locks.assertLive(lease);
       await secureDirectory(this.#directory, true);
-      const cipherKey = (await this.#key()) ?? (await createKey(this.#directory));
-      await this.#read(name, cipherKey);
+      const box = (await this.#box()) ?? keyBox(await this.#keys.create(), this.#directory);
+      await this.#read(name, box);
       const expiresAt = ttlMs === undefined ? undefined : this.#clock.now() + ttlMs;
-      const content = sealEntry({ key, value, ...(expiresAt !== undefined && { expiresAt }) }, cipherKey);
+      const content = await box.seal({ key, value, ...(expiresAt !== undefined && { expiresAt }) });
       if (content.length > LARGEST_FILE_BYTES) {
         throw new McpOAuthError(
           'store_failed',
@@ -96,9 +128,10 @@ export class FileTokenStore implements TokenStore {
         );
       }
       await replaceFile(this.#path(name), content, () => this.#locks.assertLive(lease));
+      this.#notices.changed(key);
       await this.#sweepTemporaries();
       // Whoever writes what passes away also clears away what has passed.
-      if (ttlMs !== undefined) await this.#sweepExpired(name, cipherKey);
+      if (ttlMs !== undefined) await this.#sweepExpired(name, box);
     });
   }
 
@@ -111,32 +144,37 @@ export class FileTokenStore implements TokenStore {
       const isThere = await secureDirectory(this.#directory, false);
       await this.#locks.assertLive(options.lease);
       if (!isThere) return;
-      if (await removeFile(this.#path(name))) await syncDirectory(this.#directory);
+      if (!(await removeFile(this.#path(name)))) return;
+      this.#notices.changed(key);
+      await syncDirectory(this.#directory);
     });
   }
 
   /**
    * The keys that begin with `prefix`. Every file is decrypted for it: its cost grows with their number.
-   * @throws {McpOAuthError} as {@link get}; damaged files are all set aside first
+   * @throws {McpOAuthError} as {@link get}; where files are damaged, all of them are set aside first
    */
   async list(prefix: string): Promise<string[]> {
-    const cipherKey = await this.#attempt('list the token store', undefined, () => this.#key());
-    if (cipherKey === undefined) return [];
+    const box = await this.#attempt('list the token store', undefined, () => this.#box());
+    if (box === undefined) return [];
     const names = await this.#attempt('list the token store', undefined, () => this.#entryNames());
     const keys: string[] = [];
-    let damage: unknown;
+    let failure: McpOAuthError | undefined;
     const worker = async () => {
       for (let name = names.pop(); name !== undefined; name = names.pop()) {
         try {
-          const entry = await this.#attempt('list the token store', name, (own) => this.#read(own, cipherKey));
+          const entry = await this.#attempt('list the token store', name, (own) => this.#read(own, box));
           if (entry?.key.startsWith(prefix)) keys.push(entry.key);
-        } catch (error) {
-          damage ??= error;
+        } catch (caught) {
+          const error = caught as McpOAuthError;
+          failure ??= error;
+          // A keychain or a cipher that fails for one entry is not asked for all the others.
+          if (error.code !== 'store_unreadable') names.length = 0;
         }
       }
     };
     await Promise.all(Array.from({ length: LIST_CONCURRENCY }, worker));
-    if (damage !== undefined) throw damage;
+    if (failure !== undefined) throw failure;
     return keys;
   }
 
@@ -148,6 +186,11 @@ export class FileTokenStore implements TokenStore {
    */
   lock<T>(key: string, fn: (lease: Lease) => Promise<T>, options?: LockOptions): Promise<T> {
     return this.#locks.run(key, fn, options);
+  }
+
+  /** Calls `listener` with each change of `key` by any FileTokenStore over this directory in this process. Returns what ends it. */
+  watch(key: string, listener: () => void): () => void {
+    return this.#notices.watch(key, listener);
   }
 
   async #attempt<T>(action: string, name: string | undefined, fn: (name: string) => Promise<T>): Promise<T> {
@@ -162,15 +205,31 @@ export class FileTokenStore implements TokenStore {
     return join(this.#directory, `${name}.json`);
   }
 
-  /** The key, or `undefined` where nothing was ever stored. It is read each time: another process may be the one that creates it. */
-  async #key(): Promise<Buffer | undefined> {
+  /** What to open files with, or `undefined` where nothing was ever stored. It is made each time: another process may be the first. */
+  async #box(): Promise<Box | undefined> {
     if (!(await secureDirectory(this.#directory, false))) return undefined;
-    const key = await readKey(this.#directory);
-    if (key !== undefined || (await this.#entryNames()).length === 0) return key;
-    // Another process may have created key and entry between the two looks.
-    const second = await readKey(this.#directory);
-    if (second === undefined) throw keyMissing(this.#directory);
-    return second;
+    if (this.#cipher !== undefined) {
+      let key: Promise<Buffer | undefined> | undefined;
+      const ownKey = () => {
+        key ??= this.#keys.read();
+        return key;
+      };
+      return cipherBox(this.#cipher, ownKey, this.#directory, this.#clock);
+    }
+    const key = (await this.#keys.read()) ?? (await this.#keyUnlessLost());
+    return key && keyBox(key, this.#directory);
+  }
+
+  /** Without a key there are no entries, unless another process created both between the two looks. */
+  async #keyUnlessLost(): Promise<Buffer | undefined> {
+    const [name] = await this.#entryNames();
+    if (name === undefined) return undefined;
+    const key = await this.#keys.read();
+    if (key !== undefined) return key;
+    const entry = await withFile(this.#path(name), async ({ content }) => readEnvelope(content));
+    throw typeof entry === 'object' && entry.alg === 'custom'
+      ? cipherMissing(this.#directory)
+      : keyMissing(this.#directory);
   }
 
   async #entryNames(): Promise<string[]> {
@@ -179,12 +238,12 @@ export class FileTokenStore implements TokenStore {
   }
 
   /** The entry, unless it is over. A damaged file is set aside and reported. */
-  #read(name: string, cipherKey: Buffer): Promise<Entry | undefined> {
+  #read(name: string, box: Box): Promise<Entry | undefined> {
     const path = this.#path(name);
     return withFile(path, async ({ content, inode }) => {
-      const entry = openEntry(content, name, cipherKey);
+      const entry = await box.open(content, name);
       if (typeof entry === 'string') {
-        throw await this.#damaged(path, entry, inode);
+        throw await setDamagedAside(path, entry, inode);
       }
       if (entry.expiresAt === undefined || entry.expiresAt > this.#clock.now()) return entry;
       // It is over whether it can be removed or not.
@@ -193,29 +252,17 @@ export class FileTokenStore implements TokenStore {
     });
   }
 
-  async #damaged(path: string, damage: Damage, inode: bigint): Promise<McpOAuthError> {
-    const error = (outcome: string, cause?: unknown) =>
-      new McpOAuthError('store_unreadable', `The file ${path} ${damage}. ${outcome}`, { stage: 'store', cause });
-    try {
-      const aside = await setAside(path, inode);
-      if (aside === undefined) return error('It was replaced meanwhile; try again.');
-      return error(`It was set aside as ${aside}; sign in again to replace it.`);
-    } catch (cause) {
-      return error('It could not be set aside: move it away, then sign in again.', cause);
-    }
-  }
-
   /** Removes entries that are over, among a few that are picked by chance: bounded work, and none lies about for ever. */
-  async #sweepExpired(own: string, cipherKey: Buffer): Promise<void> {
+  async #sweepExpired(own: string, box: Box): Promise<void> {
     try {
       const names = (await this.#entryNames()).filter((name) => name !== own);
       const start = Math.floor(Math.random() * names.length);
       for (const name of [...names.slice(start), ...names.slice(0, start)].slice(0, SWEPT_AT_A_TIME)) {
         const path = this.#path(name);
         // Damage is reported to whoever asks for that entry, not here.
-        const entry = await withFile(path, async ({ content }) => openEntry(content, name, cipherKey));
+        const entry = await withFile(path, ({ content }) => box.open(content, name));
         if (typeof entry !== 'object' || entry.expiresAt === undefined || entry.expiresAt > this.#clock.now()) continue;
-        await this.#order.run(name, async () => void (await this.#read(name, cipherKey)));
+        await this.#order.run(name, async () => void (await this.#read(name, box)));
       }
     } catch {
       // It is housekeeping: the value is written, and the next write tries again.
@@ -227,14 +274,13 @@ export class FileTokenStore implements TokenStore {
     if (this.#swept) return;
     this.#swept = true;
     try {
-      const staleBefore = this.#clock.now() - STALE_TEMPORARY_MS;
-      for (const file of await readdir(this.#directory)) {
-        if (!file.endsWith(TEMPORARY_SUFFIX)) continue;
-        const path = join(this.#directory, file);
-        if ((await stat(path)).mtimeMs < staleBefore) await removeFile(path);
-      }
+      await removeStaleTemporaries(this.#directory, this.#clock.now());
     } catch {
       // It is housekeeping: the value is written, and the next process tries again.
     }
   }
+}
+
+function invalid(what: string): McpOAuthError {
+  return new McpOAuthError('invalid_options', `FileTokenStore ${what}.`, { stage: 'configuration' });
 }

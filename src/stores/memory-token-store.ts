@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../clock.js';
 import { KeyedMutex } from './keyed-mutex.js';
+import { Notices } from './notices.js';
 import type { Lease, LockOptions, TokenStore } from './token-store.js';
 
 interface Entry {
@@ -17,6 +18,7 @@ export class MemoryTokenStore implements TokenStore {
   readonly #clock: Clock;
   readonly #mutex: KeyedMutex;
   readonly #entries = new Map<string, Entry>();
+  readonly #notices = new Notices();
   #sweepAtSize = FIRST_SWEEP_SIZE;
 
   /** @param options `clock`: time, replaceable for tests */
@@ -38,11 +40,12 @@ export class MemoryTokenStore implements TokenStore {
     const expiresAt = options.ttlMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() + options.ttlMs;
     this.#entries.set(key, { value, expiresAt });
     if (this.#entries.size >= this.#sweepAtSize) this.#sweep();
+    this.#notices.changed(key);
   }
 
   async delete(key: string, options: { lease?: Lease } = {}): Promise<void> {
     this.#mutex.assertLive(options.lease);
-    this.#entries.delete(key);
+    if (this.#entries.delete(key)) this.#notices.changed(key);
   }
 
   async list(prefix: string): Promise<string[]> {
@@ -52,6 +55,16 @@ export class MemoryTokenStore implements TokenStore {
 
   lock<T>(key: string, fn: (lease: Lease) => Promise<T>, options?: LockOptions): Promise<T> {
     return this.#mutex.run(key, fn, options);
+  }
+
+  watch(key: string, listener: () => void): () => void {
+    return this.#notices.watch(key, () => {
+      try {
+        listener();
+      } catch {
+        // Whoever listens has failed, not the write that it is told of.
+      }
+    });
   }
 
   #sweep(): void {

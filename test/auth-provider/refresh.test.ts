@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { sendJson } from '../../examples/servers/loopback-server.js';
 import type { RotatingServerOptions } from '../../examples/servers/rotating-server.js';
-import { createAuthProvider } from '../../src/index.js';
+import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
 import { closers, failure, HOUR, rpc, scene } from './support.js';
 
 const { closing, closeAll } = closers();
@@ -193,7 +193,9 @@ describe('an outage before anyone signed in', () => {
   it('reports an unreachable MCP server from authorize() as network_error', async () => {
     const { server } = closing(await scene());
     await server.close();
-    const provider = closing(createAuthProvider({ serverUrl: server.url, openBrowser: () => undefined }));
+    const provider = closing(
+      createAuthProvider({ serverUrl: server.url, store: new MemoryTokenStore(), openBrowser: () => undefined }),
+    );
     expect(await failure(provider.authorize())).toMatchObject({ code: 'network_error', retryable: true });
   });
 });

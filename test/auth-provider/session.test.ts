@@ -21,6 +21,7 @@ describe('authorize()', () => {
       resource: server.url,
       scope: ['mcp:read', 'mcp:write'],
       registration: 'dynamic',
+      store: { kind: 'given' },
     });
     await provider.authorize();
     await provider.authorize({ scope: 'mcp:read' });

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -32,7 +32,7 @@ let directory: string;
 let store: FileTokenStore;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'file-failures-'));
-  store = new FileTokenStore({ directory });
+  store = new FileTokenStore({ keyStorage: 'file', directory });
 });
 afterEach(async () => {
   before.clear();
@@ -138,21 +138,36 @@ describe('FileTokenStore where the system fails', () => {
     expect((await readdir(directory)).filter((file) => file.endsWith('.tmp'))).toEqual([]);
   });
 
+  it.each([
+    'set',
+    'lock',
+  ] as const)('%s takes a directory that another process creates at the same moment', async (call) => {
+    await rm(directory, { recursive: true });
+    before.set('open', async (path) => {
+      if (path !== directory) return;
+      before.clear();
+      await mkdir(directory, { mode: 0o700 });
+      throw Object.assign(new Error('ENOENT: simulated'), { code: 'ENOENT' });
+    });
+    await (call === 'set' ? store.set('a', 'v') : store.lock('a', async () => {}));
+    expect(await store.get('a')).toBe(call === 'set' ? 'v' : undefined);
+  });
+
   it('uses the key of another process that created one at the same moment', async () => {
     before.set('link', async () => {
       before.clear();
-      await new FileTokenStore({ directory }).set('rival', 'r');
+      await new FileTokenStore({ keyStorage: 'file', directory }).set('rival', 'r');
     });
     await store.set('a', 'v');
-    const reader = new FileTokenStore({ directory });
+    const reader = new FileTokenStore({ keyStorage: 'file', directory });
     expect([await reader.get('a'), await reader.get('rival')]).toEqual(['v', 'r']);
   });
 
   it('creates the key file once where there are no hard links', async () => {
     before.set('link', fails('EPERM'));
     await store.set('a', 'v');
-    await new FileTokenStore({ directory }).set('b', 'w');
-    expect(await new FileTokenStore({ directory }).get('a')).toBe('v');
+    await new FileTokenStore({ keyStorage: 'file', directory }).set('b', 'w');
+    expect(await new FileTokenStore({ keyStorage: 'file', directory }).get('a')).toBe('v');
     expect((await readdir(directory)).filter((file) => file.endsWith('.tmp'))).toEqual([]);
   });
 });

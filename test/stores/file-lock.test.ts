@@ -1,38 +1,33 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../src/clock.js';
-import { entryName } from '../../src/stores/file-envelope.js';
-import { FileLock } from '../../src/stores/file-lock.js';
+import { thisHolder } from '../../src/stores/file-lock-holder.js';
 import { FileTokenStore } from '../../src/stores/file-token-store.js';
 import type { Lease } from '../../src/stores/token-store.js';
+import { leaveLockFile, lockFileOf, quickLock } from './lock-files.js';
 import { ManualClock } from './manual-clock.js';
 
-/** The error that creating a lock file meets. */
-const failing = vi.hoisted(() => ({ create: undefined as string | undefined }));
+/** The error that creating a lock file, or writing to it, meets. */
+const failing = vi.hoisted(() => ({ create: undefined as string | undefined, write: undefined as string | undefined }));
 
-/** Runs before a file is looked at. */
+/** Runs before a lock file is read. */
 const looking = vi.hoisted(() => new Set<(path: string) => Promise<void>>());
 
 vi.mock('node:fs/promises', async (importOriginal) => {
   const real = await importOriginal<typeof import('node:fs/promises')>();
-  const stat = async (path: string, options?: { bigint?: boolean }) => {
-    for (const hook of looking) await hook(path);
-    return real.stat(path, options);
+  const open = async (path: string, flags: string | number, mode?: number) => {
+    if (flags !== 'wx') for (const hook of looking) await hook(path);
+    const { create, write } = path.endsWith('.lock') && flags === 'wx' ? failing : {};
+    if (create !== undefined) throw Object.assign(new Error(`${create}: simulated`), { code: create });
+    const file = await real.open(path, flags, mode);
+    if (write !== undefined) {
+      file.writeFile = () => Promise.reject(Object.assign(new Error(`${write}: simulated`), { code: write }));
+    }
+    return file;
   };
-  const open = async (path: string, ...rest: [string, number?]) => {
-    if (failing.create === undefined || !path.endsWith('.lock')) return real.open(path, ...rest);
-    throw Object.assign(new Error(`${failing.create}: simulated`), { code: failing.create });
-  };
-  return { ...real, open, stat };
+  return { ...real, open };
 });
-
-const HOLD_LOCK = fileURLToPath(new URL('./hold-lock.ts', import.meta.url));
-const STALE_MS = 2_000;
 
 const scratch: string[] = [];
 const newDirectory = async () => {
@@ -40,22 +35,11 @@ const newDirectory = async () => {
   scratch.push(parent);
   return join(parent, 'sessions');
 };
-const quickLock = (directory: string) =>
-  new FileLock({ directory, clock: systemClock, staleMs: STALE_MS, updateMs: 1_000 });
-const lockFileOf = (directory: string, key = 'a') => join(directory, `${entryName(key)}.lock`);
 const isThere = (path: string) =>
   stat(path).then(
     () => true,
     () => false,
   );
-const seconds = (ms: number) => (Date.now() + ms) / 1_000;
-
-/** A lock file that a process left behind. */
-async function leaveLockFile(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await writeFile(lockFileOf(directory), '', { mode: 0o600 });
-  await utimes(lockFileOf(directory), seconds(-60_000), seconds(-60_000));
-}
 
 /** A lock that is held until `leave`. */
 function held(lock: Pick<FileTokenStore, 'lock'>) {
@@ -79,6 +63,7 @@ const onWarning = ({ message }: Error) => void warnings.push(message);
 beforeEach(() => void process.on('warning', onWarning));
 afterEach(() => {
   failing.create = undefined;
+  failing.write = undefined;
   process.off('warning', onWarning);
   expect(warnings.splice(0)).toEqual([]);
 });
@@ -92,7 +77,10 @@ describe('two FileTokenStores over one directory', () => {
   let two: FileTokenStore;
   beforeEach(async () => {
     directory = await newDirectory();
-    [one, two] = [new FileTokenStore({ directory }), new FileTokenStore({ directory })];
+    [one, two] = [
+      new FileTokenStore({ keyStorage: 'file', directory }),
+      new FileTokenStore({ keyStorage: 'file', directory }),
+    ];
   });
 
   it('F2: lets one holder in at a time, whichever object it comes by', async () => {
@@ -120,7 +108,7 @@ describe('two FileTokenStores over one directory', () => {
 
   it('throws lock_timeout after timeoutMs, counted over the whole wait, and leaves no timer behind', async () => {
     const clock = new ManualClock();
-    const waiter = new FileTokenStore({ directory, clock });
+    const waiter = new FileTokenStore({ keyStorage: 'file', directory, clock });
     const holder = held(one);
     await holder.entered;
     const first = expect(waiter.lock('a', async () => 1, { timeoutMs: 1_000 })).rejects.toMatchObject({
@@ -145,7 +133,7 @@ describe('two FileTokenStores over one directory', () => {
 
   it('throws aborted with the signal at once, and the lock stays with its holder', async () => {
     const clock = new ManualClock();
-    const waiter = new FileTokenStore({ directory, clock });
+    const waiter = new FileTokenStore({ keyStorage: 'file', directory, clock });
     const holder = held(one);
     const lease = await holder.entered;
     const controller = new AbortController();
@@ -205,7 +193,10 @@ describe('a lock that is lost', () => {
   let two: FileTokenStore;
   beforeEach(async () => {
     directory = await newDirectory();
-    [one, two] = [new FileTokenStore({ directory }), new FileTokenStore({ directory })];
+    [one, two] = [
+      new FileTokenStore({ keyStorage: 'file', directory }),
+      new FileTokenStore({ keyStorage: 'file', directory }),
+    ];
   });
 
   it('refuses the next write at once, with lease_lost, and ends the lease', async () => {
@@ -237,103 +228,33 @@ describe('a lock that is lost', () => {
   });
 });
 
-// These wait for real time to pass, so they wait together.
-describe.concurrent('the life of a lock file', () => {
-  it('aborts the work it guards when the lock file is gone, without a write', async ({ expect }) => {
-    const directory = await newDirectory();
-    const reason = await quickLock(directory).run('a', async ({ signal }) => {
-      await unlink(lockFileOf(directory));
-      await once(signal, 'abort');
-      return signal.reason;
-    });
-    expect(reason).toMatchObject({ code: 'lease_lost' });
-  });
-
-  it('F2: a holder that lives is not taken over, however slow it is', async ({ expect }) => {
-    const directory = await newDirectory();
-    await quickLock(directory).run('a', async (lease) => {
-      const waiting = quickLock(directory).run('a', async () => 'never', { timeoutMs: STALE_MS + 1_800 });
-      await expect(waiting).rejects.toMatchObject({ code: 'lock_timeout' });
-      expect(lease.signal.aborted).toBe(false);
-    });
-  });
-
-  it('a holder that was killed is taken over in bounded time, and not before it is stale', async ({ expect }) => {
-    const directory = await newDirectory();
-    const child = await holder(directory);
-    const killed = Date.now();
-    child.kill('SIGKILL');
-    const took = await quickLock(directory).run('a', async () => Date.now() - killed, { timeoutMs: 10_000 });
-    expect(took).toBeGreaterThan(STALE_MS - 1_000);
-    expect(took).toBeLessThan(STALE_MS + 1_000 + 1_000);
-  });
-
-  it('is no reason for a process to stay that has nothing else to do', async ({ expect }) => {
-    const directory = await newDirectory();
-    const child = await holder(directory, 'leave');
-    if (child.exitCode === null) await once(child, 'exit');
-    expect(child.exitCode).toBe(0);
-  });
-
-  it('leaves the signals of the process to the application', async ({ expect }) => {
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'exit'] as const;
-    const before = signals.map((name) => process.listenerCount(name));
-    const during = await quickLock(await newDirectory()).run('a', async () =>
-      signals.map((name) => process.listenerCount(name)),
-    );
-    expect(during).toEqual(before);
-  });
-
-  it('of many that find the same stale lock file, one at a time gets in', async ({ expect }) => {
-    const directory = await newDirectory();
-    await leaveLockFile(directory);
-    let inside = 0;
-    let most = 0;
-    const lost: boolean[] = [];
-    const enter = () =>
-      quickLock(directory).run('a', async ({ signal }) => {
-        most = Math.max(most, ++inside);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        inside--;
-        lost.push(signal.aborted);
-      });
-    await Promise.all(Array.from({ length: 12 }, enter));
-    expect(most).toBe(1);
-    expect(lost).toEqual(Array.from({ length: 12 }, () => false));
-    expect((await readdir(directory)).filter((name) => name.includes('.lock'))).toEqual([]);
-  });
-
-  it('a holder that is late after the machine slept keeps its lock', async ({ expect }) => {
-    const directory = await newDirectory();
-    await leaveLockFile(directory);
-    const waiting = quickLock(directory).run('a', async () => 'never', { timeoutMs: 1_700 });
-    setTimeout(() => void utimes(lockFileOf(directory), seconds(0), seconds(0)), 500);
-    await expect(waiting).rejects.toMatchObject({ code: 'lock_timeout' });
-    expect(await isThere(lockFileOf(directory))).toBe(true);
-  });
-
-  it('a waiter that is overtaken on its way to a stale lock file leaves the new one alone', async ({ expect }) => {
-    const directory = await newDirectory();
-    const path = lockFileOf(directory);
-    await leaveLockFile(directory);
-    const overtake = async (looked: string) => {
-      if (looked !== path || !(await readdir(directory)).includes(basename(`${path}.takeover`))) return;
-      looking.delete(overtake);
-      await unlink(path);
-      await writeFile(path, '');
-    };
-    looking.add(overtake);
-    const waiting = quickLock(directory).run('a', async () => 'never', { timeoutMs: 1_700 });
-    await expect(waiting).rejects.toMatchObject({ code: 'lock_timeout' });
-    expect([looking.has(overtake), await readdir(directory)]).toEqual([false, [basename(path)]]);
-  });
+it('a waiter that is overtaken on its way to a dead lock file leaves the new one alone', async () => {
+  const directory = await newDirectory();
+  const path = lockFileOf(directory);
+  const dead = { ...thisHolder(), pid: 2 ** 30 };
+  await leaveLockFile(path, dead, 0);
+  const overtake = async (looked: string) => {
+    if (looked !== path || !(await readdir(directory)).includes(basename(`${path}.takeover`))) return;
+    looking.delete(overtake);
+    await unlink(path);
+    await leaveLockFile(path, thisHolder(), 0);
+  };
+  looking.add(overtake);
+  const waiting = quickLock(directory).run('a', async () => 'never', { timeoutMs: 200 });
+  await expect(waiting).rejects.toMatchObject({ code: 'lock_timeout' });
+  expect([looking.has(overtake), await readdir(directory)]).toEqual([false, [basename(path)]]);
 });
 
-/** A process that holds the lock. */
-async function holder(directory: string, mode = 'stay'): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', HOLD_LOCK, directory, mode], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+it('on a full disk a lock holds that could not say who holds it', async () => {
+  const directory = await newDirectory();
+  failing.write = 'ENOSPC';
+  await quickLock(directory).run('a', async ({ signal }) => {
+    expect((await stat(lockFileOf(directory))).size).toBe(0);
+    await expect(quickLock(directory).run('a', async () => 2, { timeoutMs: 200 })).rejects.toMatchObject({
+      code: 'lock_timeout',
+    });
+    expect(signal.aborted).toBe(false);
   });
-  await once(child.stdout, 'data');
-  return child;
-}
+  failing.write = undefined;
+  expect(await quickLock(directory).run('a', async () => 'free')).toBe('free');
+});

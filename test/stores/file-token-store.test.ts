@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { entryName } from '../../src/stores/file-envelope.js';
 import { FileTokenStore } from '../../src/stores/file-token-store.js';
 import { describeTokenStore } from './contract.js';
@@ -30,15 +30,15 @@ const fileOf = (key: string) => join(directory, `${entryName(key)}.json`);
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
 describeTokenStore('FileTokenStore', async (clock) => ({
-  store: new FileTokenStore({ directory, clock }),
-  reopen: () => new FileTokenStore({ directory, clock }),
+  store: new FileTokenStore({ keyStorage: 'file', directory, clock }),
+  reopen: () => new FileTokenStore({ keyStorage: 'file', directory, clock }),
 }));
 
 describe('FileTokenStore at rest', () => {
   it('F32: keeps files at 0600 in a directory at 0700, whatever the umask', async () => {
     const umask = process.umask(0);
     try {
-      await new FileTokenStore({ directory }).set('a', 'v');
+      await new FileTokenStore({ keyStorage: 'file', directory }).set('a', 'v');
     } finally {
       process.umask(umask);
     }
@@ -47,7 +47,7 @@ describe('FileTokenStore at rest', () => {
   });
 
   it('F32: shows neither key nor value in any file or name', async () => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.set('https://mcp.example.com/visible-key', 'visible-value');
     const files = await readdir(directory);
     expect(files).toHaveLength(2);
@@ -60,7 +60,7 @@ describe('FileTokenStore at rest', () => {
   });
 
   it('encrypts under a fresh nonce each time', async () => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     const nonces = new Set<string>();
     for (let index = 0; index < 5; index++) {
       await store.set('a', 'same');
@@ -70,7 +70,7 @@ describe('FileTokenStore at rest', () => {
   });
 
   it('leaves nothing but the entry and the key file behind, and creates nothing by reading', async () => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     expect(await store.get('a')).toBeUndefined();
     expect(await store.list('')).toEqual([]);
     await store.delete('a');
@@ -80,20 +80,20 @@ describe('FileTokenStore at rest', () => {
   });
 
   it('of many stores that start at once, all use the key of the first', async () => {
-    const stores = Array.from({ length: 16 }, () => new FileTokenStore({ directory }));
+    const stores = Array.from({ length: 16 }, () => new FileTokenStore({ keyStorage: 'file', directory }));
     await Promise.all(stores.map((store, index) => store.set(`k${index}`, `v${index}`)));
-    const reader = new FileTokenStore({ directory });
+    const reader = new FileTokenStore({ keyStorage: 'file', directory });
     const values = await Promise.all(stores.map((_, index) => reader.get(`k${index}`)));
     expect(values).toEqual(stores.map((_, index) => `v${index}`));
   });
 
   it('removes stale temporary files, and only those', async () => {
-    await new FileTokenStore({ directory }).set('a', 'v');
+    await new FileTokenStore({ keyStorage: 'file', directory }).set('a', 'v');
     const [stale, recent] = [join(directory, 'x.1.tmp'), join(directory, 'x.2.tmp')];
     for (const path of [stale, recent]) await writeFile(path, 'half', { mode: 0o600 });
     const hourAgo = Date.now() / 1_000 - 3_600;
     await utimes(stale, hourAgo, hourAgo);
-    await new FileTokenStore({ directory }).set('a', 'v');
+    await new FileTokenStore({ keyStorage: 'file', directory }).set('a', 'v');
     const files = await readdir(directory);
     expect(files).not.toContain('x.1.tmp');
     expect(files).toContain('x.2.tmp');
@@ -101,7 +101,7 @@ describe('FileTokenStore at rest', () => {
 
   it('removes the file of a value that is over', async () => {
     const clock = new ManualClock();
-    const store = new FileTokenStore({ directory, clock });
+    const store = new FileTokenStore({ keyStorage: 'file', directory, clock });
     await store.set('a', 'v', { ttlMs: 10 });
     clock.advance(10);
     expect(await store.list('')).toEqual([]);
@@ -123,7 +123,7 @@ describe('FileTokenStore and damaged files', () => {
   ];
 
   it.each(damages)('%s: reports it once, sets it aside unchanged, then gives undefined', async (_, damage) => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.set('a', 'v');
     await damage(fileOf('a'));
     const before = await readFile(fileOf('a'));
@@ -137,7 +137,7 @@ describe('FileTokenStore and damaged files', () => {
   });
 
   it('a write reports damage and sets it aside too, and works the next time', async () => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.set('a', 'v');
     await writeFile(fileOf('a'), 'one');
     await expect(store.set('a', 'new')).rejects.toMatchObject({ code: 'store_unreadable' });
@@ -149,7 +149,7 @@ describe('FileTokenStore and damaged files', () => {
   });
 
   it('list sets every damaged file aside, reports, and then lists the rest', async () => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     for (const key of ['a', 'b', 'c']) await store.set(key, 'v');
     await writeFile(fileOf('a'), 'x');
     await writeFile(fileOf('b'), 'x');
@@ -159,7 +159,7 @@ describe('FileTokenStore and damaged files', () => {
   });
 
   it("does not take another entry's file in an entry's place", async () => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.set('a', 'of a');
     await store.set('b', 'of b');
     await copyFile(fileOf('a'), fileOf('b'));
@@ -168,7 +168,7 @@ describe('FileTokenStore and damaged files', () => {
   });
 
   it('reports a missing key file as long as it is missing, and deletes nothing', async () => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.set('a', 'v');
     await rename(join(directory, 'key'), join(directory, '..', 'key'));
     for (const attempt of [
@@ -189,7 +189,7 @@ describe('FileTokenStore and damaged files', () => {
   });
 
   it('reports a damaged key file and touches nothing', async () => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.set('a', 'v');
     await writeFile(join(directory, 'key'), 'short');
     await expect(store.get('a')).rejects.toMatchObject({ code: 'store_unreadable' });
@@ -198,12 +198,12 @@ describe('FileTokenStore and damaged files', () => {
   });
 
   it('starts anew where the whole directory was removed under it', async () => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.set('a', 'v');
     await rm(directory, { recursive: true });
     expect(await store.get('a')).toBeUndefined();
     await store.set('a', 'w');
-    expect(await new FileTokenStore({ directory }).get('a')).toBe('w');
+    expect(await new FileTokenStore({ keyStorage: 'file', directory }).get('a')).toBe('w');
   });
 });
 
@@ -211,13 +211,13 @@ describe.runIf(process.platform !== 'win32')('FileTokenStore and what others cou
   it('tightens a directory of ours that is open to others', async () => {
     await mkdir(directory, { mode: 0o755 });
     await chmod(directory, 0o777);
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.get('a');
     expect(await modeOf(directory)).toBe(0o700);
   });
 
   it.each(['entry', 'key'])('refuses a file for %s with a loose mode', async (which) => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.set('a', 'v');
     const path = which === 'key' ? join(directory, 'key') : fileOf('a');
     await chmod(path, 0o640);
@@ -231,7 +231,7 @@ describe.runIf(process.platform !== 'win32')('FileTokenStore and what others cou
   });
 
   it.each(['entry', 'key'])('refuses a symbolic link for %s', async (which) => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.set('a', 'v');
     const path = which === 'key' ? join(directory, 'key') : fileOf('a');
     const elsewhere = join(directory, '..', 'elsewhere');
@@ -250,7 +250,7 @@ describe.runIf(process.platform !== 'win32')('FileTokenStore and what others cou
     const elsewhere = join(directory, '..', 'elsewhere');
     await mkdir(elsewhere, { mode: 0o700 });
     await symlink(elsewhere, directory);
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await expect(store.set('a', 'v')).rejects.toMatchObject({
       code: 'store_failed',
       message: expect.stringContaining('symbolic link'),
@@ -260,7 +260,7 @@ describe.runIf(process.platform !== 'win32')('FileTokenStore and what others cou
   });
 
   it('refuses a directory in the place of an entry', async () => {
-    const store = new FileTokenStore({ directory });
+    const store = new FileTokenStore({ keyStorage: 'file', directory });
     await store.set('a', 'v');
     await mkdir(fileOf('b'), { mode: 0o700 });
     await expect(store.get('b')).rejects.toMatchObject({ code: 'store_failed' });
@@ -268,12 +268,14 @@ describe.runIf(process.platform !== 'win32')('FileTokenStore and what others cou
 
   it('says what is wrong where the directory cannot be one', async () => {
     await writeFile(directory, 'a file');
-    const store = new FileTokenStore({ directory: join(directory, 'below') });
+    const store = new FileTokenStore({ keyStorage: 'file', directory: join(directory, 'below') });
     await expect(store.set('a', 'v')).rejects.toMatchObject({
       code: 'store_failed',
       message: expect.stringMatching(/write the token store.*not a directory/),
     });
-    expect(() => new FileTokenStore({ directory: '' })).toThrow(expect.objectContaining({ code: 'invalid_options' }));
+    expect(() => new FileTokenStore({ keyStorage: 'file', directory: '' })).toThrow(
+      expect.objectContaining({ code: 'invalid_options' }),
+    );
   });
 });
 
@@ -293,7 +295,7 @@ function flip(base64: string): string {
 describe('FileTokenStore and what has passed', () => {
   it('clears away entries that are over when another one with a lifetime is written, and nothing else', async () => {
     const clock = new ManualClock();
-    const store = new FileTokenStore({ directory, clock });
+    const store = new FileTokenStore({ keyStorage: 'file', directory, clock });
     await store.set('kept', 'value');
     for (let n = 0; n < 10; n += 1) await store.set(`transaction/${n}`, 'value', { ttlMs: 1_000 });
     await store.set('transaction/long', 'value', { ttlMs: 60_000 });
@@ -306,10 +308,54 @@ describe('FileTokenStore and what has passed', () => {
   });
 
   it('leaves a damaged file for whoever asks for it', async () => {
-    const store = new FileTokenStore({ directory, clock: new ManualClock() });
+    const store = new FileTokenStore({ keyStorage: 'file', directory, clock: new ManualClock() });
     await store.set('damaged', 'value');
     await writeFile(fileOf('damaged'), 'garbage', { mode: 0o600 });
     await store.set('transaction/new', 'value', { ttlMs: 1_000 });
     await expect(store.get('damaged')).rejects.toMatchObject({ code: 'store_unreadable' });
+  });
+});
+
+describe('FileTokenStore.watch', () => {
+  const watched = (store: FileTokenStore, key: string) => {
+    const listener = vi.fn();
+    return { listener, end: store.watch(key, listener) };
+  };
+  const open = (path = directory) => new FileTokenStore({ keyStorage: 'file', directory: path });
+
+  it('tells of each write and removal of the key, by whichever object over the directory', async () => {
+    const [writer, reader] = [open(), open(join(directory, '..', 'sessions', '.'))];
+    const { listener, end } = watched(reader, 'a');
+    await writer.set('a', '1');
+    expect(listener).toHaveBeenCalledTimes(1);
+    await writer.delete('a');
+    expect(listener).toHaveBeenCalledTimes(2);
+    await reader.set('a', '2');
+    expect(listener).toHaveBeenCalledTimes(3);
+    end();
+    await writer.set('a', '3');
+    expect(listener).toHaveBeenCalledTimes(3);
+  });
+
+  it('tells nothing of other keys, of other directories, and of what did not change', async () => {
+    const store = open();
+    const { listener, end } = watched(store, 'a');
+    await store.set('b', 'v');
+    await open(join(directory, '..', 'other')).set('a', 'v');
+    await store.delete('a');
+    await store.lock('c', async (lease) => lease).then((lease) => store.set('a', 'v', { lease }).catch(() => {}));
+    end();
+    expect(listener).not.toHaveBeenCalled();
+  });
+
+  it('is told when the new value can be read', async () => {
+    const store = open();
+    let seen: Promise<string | undefined> | undefined;
+    const end = store.watch('a', () => {
+      seen = open().get('a');
+    });
+    await store.set('a', 'new');
+    end();
+    expect(await seen).toBe('new');
   });
 });

@@ -24,4 +24,34 @@ describe('MemoryTokenStore', () => {
       await expect(two.set('a', '1', { lease })).rejects.toMatchObject({ code: 'lease_lost' });
     });
   });
+
+  it('tells who watches a key of each change of it, once it is done, and nobody else', async () => {
+    const store = new MemoryTokenStore();
+    const seen: unknown[] = [];
+    const end = store.watch('a', () => seen.push(store.get('a')));
+    store.watch('b', () => seen.push('b'));
+    await store.set('a', '1');
+    await store.get('a');
+    await store.delete('a');
+    await store.delete('a');
+    expect(await Promise.all(seen)).toEqual(['1', undefined]);
+    end();
+    end();
+    await store.set('a', '2');
+    expect(seen).toHaveLength(2);
+  });
+
+  it('a write that is refused is no change, and a listener that throws breaks no write', async () => {
+    const store = new MemoryTokenStore();
+    let changes = 0;
+    store.watch('a', () => {
+      throw new Error('listener');
+    });
+    store.watch('a', () => changes++);
+    const lease = await store.lock('a', async (held) => held);
+    await expect(store.set('a', '1', { lease })).rejects.toMatchObject({ code: 'lease_lost' });
+    expect(changes).toBe(0);
+    await store.set('a', '1');
+    expect(changes).toBe(1);
+  });
 });

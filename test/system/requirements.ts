@@ -1,4 +1,6 @@
 import { accessSync, constants } from 'node:fs';
+import { DBUS_DAEMON, DBUS_SEND, GNOME_KEYRING } from './keychain-service.js';
+import { REDIS_SERVER } from './redis-program.js';
 
 /** The browser that plays the person's browser. `CHROMIUM` names another one than Debian's. */
 export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
@@ -8,6 +10,18 @@ const REQUIRED = [
   {
     path: CHROMIUM,
     remedy: 'install it (Debian: apt-get install chromium) or name the program in the variable CHROMIUM',
+  },
+  {
+    path: REDIS_SERVER,
+    remedy: 'install it (Debian: apt-get install redis-server) or name the program in the variable REDIS_SERVER',
+  },
+  { path: GNOME_KEYRING, remedy: 'install it (Debian: apt-get install gnome-keyring)' },
+  { path: DBUS_DAEMON, remedy: 'install it (Debian: apt-get install dbus-daemon)' },
+  { path: DBUS_SEND, remedy: 'install it (Debian: apt-get install dbus-bin)' },
+  {
+    path: '/usr/bin/g++',
+    remedy:
+      'keytar is built from source for a test; install a compiler and libsecret (Debian: apt-get install build-essential python3 pkg-config libsecret-1-dev)',
   },
 ];
 

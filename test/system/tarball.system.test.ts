@@ -13,8 +13,11 @@ const TSC = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 /** Every name that exists at run time. One more or one less is a change of the public surface. */
 const EXPORTS = [
   'FileTokenStore',
+  'KeychainTokenStore',
   'McpOAuthError',
   'MemoryTokenStore',
+  'RedisTokenStore',
+  'SecretStorageTokenStore',
   'TokenManager',
   'assertPkceSupported',
   'buildAuthorizationUrl',

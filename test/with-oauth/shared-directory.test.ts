@@ -18,7 +18,7 @@ describe.each(STREAMABLE)('$name', (kind) => {
     const session = () =>
       closing(
         open(kind, server.url, {
-          store: new FileTokenStore({ directory }),
+          store: new FileTokenStore({ directory, keyStorage: 'file' }),
           openBrowser: who.openBrowser,
           clientMetadata: { client_name: 'Test' },
         }),

@@ -1,0 +1,69 @@
+import { Buffer } from 'node:buffer';
+import type { Clock } from '../clock.js';
+import { McpOAuthError } from '../errors.js';
+import { excerpt } from '../http/index.js';
+import { answerWithin } from './answer-within.js';
+
+/** How long a cipher may take for one entry, in ms. */
+const CIPHER_TIMEOUT_MS = 10_000;
+
+/**
+ * What encrypts the entries of a {@link FileTokenStore} in place of its own key. Electron's `safeStorage`, once the app is ready:
+ *
+ * ```ts
+ * const cipher: Cipher = {
+ *   encrypt: (plaintext) => safeStorage.encryptString(plaintext),
+ *   decrypt: (ciphertext) => safeStorage.decryptString(Buffer.from(ciphertext)),
+ * };
+ * ```
+ *
+ * Both may throw, and should where they cannot do their work now: a file is then neither overwritten nor set aside. Each is given 10 s.
+ */
+export interface Cipher {
+  encrypt(plaintext: string): Uint8Array | Promise<Uint8Array>;
+  decrypt(ciphertext: Uint8Array): string | Promise<string>;
+}
+
+/** Encrypts by the application's cipher. @throws {McpOAuthError} `store_failed`, without a word of what was to be encrypted */
+export async function encryptBy(cipher: Cipher, plaintext: string, clock: Clock): Promise<Buffer> {
+  const ciphertext = await ask(() => cipher.encrypt(plaintext), 'encrypt', 'Nothing was written.', clock);
+  if (ciphertext instanceof Uint8Array) return Buffer.from(ciphertext);
+  throw failed('The `cipher` did not encrypt to a Uint8Array. Nothing was written.', 'Correct it.');
+}
+
+/** Decrypts by the application's cipher. @throws {McpOAuthError} `store_failed`, without a word of what was decrypted */
+export async function decryptBy(cipher: Cipher, ciphertext: Buffer, clock: Clock): Promise<string> {
+  const kept = 'Nothing was deleted.';
+  const plaintext = await ask(() => cipher.decrypt(ciphertext), 'decrypt', kept, clock);
+  if (typeof plaintext === 'string') return plaintext;
+  throw failed(`The \`cipher\` did not decrypt to a string. ${kept}`, 'Correct it.');
+}
+
+async function ask<T>(call: () => T | Promise<T>, action: string, outcome: string, clock: Clock): Promise<T> {
+  const late = () =>
+    failed(`The \`cipher\` did not ${action} within ${CIPHER_TIMEOUT_MS} ms. ${outcome}`, 'Try again when it answers.');
+  return answerWithin(settled(call, action, outcome), { clock, timeoutMs: CIPHER_TIMEOUT_MS, late });
+}
+
+async function settled<T>(call: () => T | Promise<T>, action: string, outcome: string): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw failed(
+      `The \`cipher\` failed to ${action}. ${outcome}`,
+      'If it is not ready yet (a locked keychain, an app that still starts), try again when it is.',
+      withoutMessage(cause),
+    );
+  }
+}
+
+/** What a cipher throws may repeat what it was given. */
+function withoutMessage(caught: unknown): Error {
+  const { name, code } = (caught ?? {}) as { name?: unknown; code?: unknown };
+  const said = [name, code].filter((part) => typeof part === 'string').map((part) => excerpt(part, 60));
+  return new Error(`${said.join(' ') || 'Something'}; its message is left out, since it may repeat a secret.`);
+}
+
+function failed(what: string, next: string, cause?: Error): McpOAuthError {
+  return new McpOAuthError('store_failed', `${what} ${next}`, { stage: 'store', cause });
+}

@@ -1,0 +1,76 @@
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { excerpt, safeCause } from '../http/index.js';
+
+/** By which a library says that its own bound was shorter than ours. */
+const NO_REPLY = /receive a reply|timed? ?out/i;
+
+/** What keychains say, in words of many libraries and systems; the first that matches names the remedy. */
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [
+    /too long|longer than|too large|exceeds|bad data/i,
+    'The value is larger than an entry of this keychain may be: set a lower `maxEntryBytes`.',
+  ],
+  [NO_REPLY, 'It did not answer in time: unlock it or answer its dialog, then try again.'],
+  [
+    /\block|isLocked|dismiss|prompt|denied|cancel|not allowed|interaction|no storage access/i,
+    'It is locked, or access was refused: unlock it, allow this application to use it, then try again.',
+  ],
+  [
+    /no result found|does not exist/i,
+    'It has no default keyring yet: create one with the password manager of the desktop, or give another `store`.',
+  ],
+  [
+    /d-?bus|autolaunch|org\.freedesktop|not provided|no such file/i,
+    'No Secret Service answers in this session: start one (gnome-keyring, KWallet, KeePassXC), or give another `store`.',
+  ],
+];
+
+/** Whether a library gave up the wait for an answer by itself. */
+export function isNoReply(error: unknown): boolean {
+  return error instanceof Error && !isMcpOAuthError(error) && NO_REPLY.test(error.message);
+}
+
+/** A failed call of a keychain as `store_failed`, with what was tried and what to do next. Errors of ours pass unchanged. */
+export function keychainFailure(error: unknown, action: string, secret?: string): McpOAuthError {
+  if (isMcpOAuthError(error)) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  const remedy = REASONS.find(([pattern]) => pattern.test(said))?.[1];
+  return new McpOAuthError(
+    'store_failed',
+    `Could not ${action} the system's keychain. ${remedy ?? 'Check it, then try again, or give another `store`.'}`,
+    { stage: 'store', cause: secret === undefined ? safeCause(error) : withoutMessage(error) },
+  );
+}
+
+/** The keychain did not answer in time. */
+export function keychainHangs(timeoutMs: number): McpOAuthError {
+  return new McpOAuthError(
+    'store_failed',
+    `The system's keychain did not answer within ${timeoutMs} ms. Unlock it or answer its dialog, then try again; or give another \`store\`.`,
+    { stage: 'store' },
+  );
+}
+
+/** The keychain did not answer a former call, so this one was not made. */
+export function keychainStillHangs(): McpOAuthError {
+  return new McpOAuthError(
+    'store_failed',
+    "The system's keychain still has not answered a former call, so it was not asked again. Unlock it or answer its dialog, then try again; or give another `store`.",
+    { stage: 'store' },
+  );
+}
+
+/** No library that reaches a keychain can be used. */
+export function keychainMissing(remedy: string, cause?: unknown): McpOAuthError {
+  return new McpOAuthError('store_failed', `The system's keychain cannot be reached from this program. ${remedy}`, {
+    stage: 'store',
+    cause: safeCause(cause),
+  });
+}
+
+/** What failed while a secret was written may repeat the secret in its message. */
+function withoutMessage(caught: unknown): Error {
+  const { name = 'Error', code } = (caught ?? {}) as { name?: unknown; code?: unknown };
+  const said = [name, code].filter((part) => typeof part === 'string').map((part) => excerpt(part as string, 60));
+  return new Error(`${said.join(' ')}; its message is left out, since it may repeat what was to be stored.`);
+}

@@ -1,0 +1,31 @@
+import type { KeychainDriver } from './keychain-driver.js';
+
+/** What this library uses of the module `keytar`. */
+export interface Keytar {
+  getPassword(service: string, account: string): Promise<string | null>;
+  setPassword(service: string, account: string, password: string): Promise<void>;
+  deletePassword(service: string, account: string): Promise<boolean>;
+  findCredentials(service: string): Promise<{ account: string; password: string }[]>;
+}
+
+const METHODS = ['getPassword', 'setPassword', 'deletePassword', 'findCredentials'] as const;
+
+/** The module in `candidate`, which may also be the namespace of an `import * as keytar`. */
+export function asKeytar(candidate: unknown): Keytar | undefined {
+  for (const object of [candidate, (candidate as { default?: unknown } | null | undefined)?.default]) {
+    const methods = (object ?? {}) as Record<string, unknown>;
+    if (METHODS.every((name) => typeof methods[name] === 'function')) return object as Keytar;
+  }
+  return undefined;
+}
+
+/** A keychain through `keytar`. */
+export function keytarDriver(keytar: Keytar, service: string): KeychainDriver {
+  return {
+    get: (account) => keytar.getPassword(service, account),
+    set: (account, secret) => keytar.setPassword(service, account, secret),
+    delete: (account) => keytar.deletePassword(service, account),
+    list: async () =>
+      (await keytar.findCredentials(service)).map(({ account, password }) => ({ account, secret: password })),
+  };
+}

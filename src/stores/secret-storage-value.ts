@@ -1,0 +1,45 @@
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { type DatedValue, decodeDatedValue } from './dated-value.js';
+import { ASIDE_PREFIX } from './secret-storage-keys.js';
+
+/** The version of what `encodeDatedValue` writes. */
+const FORMAT_VERSION = 1;
+
+/** The entry, or `undefined` where the text is none of this key. */
+export function readSecret(text: string, key: string): DatedValue | undefined {
+  try {
+    const entry = decodeDatedValue(text, 'The secret');
+    return entry.key === key ? entry : undefined;
+  } catch (error) {
+    if (isMcpOAuthError(error) && error.code === 'store_unreadable') return undefined;
+    throw error;
+  }
+}
+
+/** Whether a later version of this library wrote it. */
+export function isOfNewerVersion(text: string): boolean {
+  try {
+    const { v } = (JSON.parse(text) ?? {}) as { v?: unknown };
+    return typeof v === 'number' && v > FORMAT_VERSION;
+  } catch {
+    return false;
+  }
+}
+
+/** Neither overwritten nor removed. */
+export function newerSecret(): McpOAuthError {
+  return unreadable(
+    'was written by a newer version of this library. Nothing was changed. Use that version, or sign out with it and sign in again with this one.',
+  );
+}
+
+/** Set aside before this is thrown. */
+export function damagedSecret(): McpOAuthError {
+  return unreadable(
+    `is damaged. It was set aside under a name that begins with ${ASIDE_PREFIX}; sign in again to replace it.`,
+  );
+}
+
+function unreadable(what: string): McpOAuthError {
+  return new McpOAuthError('store_unreadable', `A secret of the token store ${what}`, { stage: 'store' });
+}

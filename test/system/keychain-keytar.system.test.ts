@@ -1,0 +1,3 @@
+import { describeKeychain } from './keychain-scenarios.js';
+
+describeKeychain('keytar');
