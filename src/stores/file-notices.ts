@@ -1,5 +1,6 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { entryName } from './file-envelope.js';
+import { heard } from './notices.js';
 
 /**
  * Tells everyone in this process who watches a key of the same place (a directory, a keychain's service) that it changed: store objects
@@ -16,7 +17,7 @@ export class ProcessNotices {
   /** Calls `listener` with each change of `key`, until the function that it returns is called. */
   watch(key: string, listener: () => void): () => void {
     const name = this.#channelOf(key);
-    const onMessage = () => listener();
+    const onMessage = () => heard(listener);
     subscribe(name, onMessage);
     return () => void unsubscribe(name, onMessage);
   }

@@ -58,13 +58,7 @@ export class MemoryTokenStore implements TokenStore {
   }
 
   watch(key: string, listener: () => void): () => void {
-    return this.#notices.watch(key, () => {
-      try {
-        listener();
-      } catch {
-        // Whoever listens has failed, not the write that it is told of.
-      }
-    });
+    return this.#notices.watch(key, listener);
   }
 
   #sweep(): void {

@@ -16,6 +16,15 @@ export class Notices {
 
   /** The value of `key` was written or removed. */
   changed(key: string): void {
-    for (const listener of [...(this.#listeners.get(key) ?? [])]) listener();
+    for (const listener of [...(this.#listeners.get(key) ?? [])]) heard(listener);
+  }
+}
+
+/** Tells a listener. Where it fails, that is not the failure of the write that it is told of. */
+export function heard(listener: Listener): void {
+  try {
+    listener();
+  } catch {
+    // It was a hint.
   }
 }

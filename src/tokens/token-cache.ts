@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import { freshSpan, isExpired } from './expiry.js';
+import { type FreshSpan, freshSpan, isExpired } from './expiry.js';
 import type { TokenSet } from './token-set.js';
 
 /**
@@ -10,6 +10,7 @@ export class TokenCache {
   readonly #clock: Clock;
   readonly #hasRefresh: boolean;
   #tokens: TokenSet | undefined;
+  #span: FreshSpan | undefined;
   #loaded = false;
   #refused: string | undefined;
   #fresh: Promise<string> | undefined;
@@ -54,7 +55,7 @@ export class TokenCache {
   /** Whether it is time to refresh ahead: shortly before expiry, or where the clock was set back and cannot be trusted. */
   get refreshDue(): boolean {
     if (!this.refreshable || this.#tokens === undefined) return false;
-    const { since, until } = freshSpan(this.#tokens);
+    const { since, until } = this.#spanOf(this.#tokens);
     const now = this.#clock.now();
     return now >= until || now < since;
   }
@@ -62,6 +63,7 @@ export class TokenCache {
   /** Puts `tokens` in the place of those before. */
   replace(tokens: TokenSet | undefined): void {
     this.#tokens = tokens;
+    this.#span = undefined;
     this.#loaded = true;
     this.#fresh = undefined;
   }
@@ -81,14 +83,20 @@ export class TokenCache {
   warm(): void {
     const tokens = this.usable;
     if (tokens === undefined) return;
-    const { since, until } = freshSpan(tokens);
-    this.#freshSince = this.refreshable ? since : Number.NEGATIVE_INFINITY;
-    this.#freshUntil = this.refreshable ? until : (tokens.expiresAt ?? Number.POSITIVE_INFINITY);
+    const unwatched = { since: Number.NEGATIVE_INFINITY, until: tokens.expiresAt ?? Number.POSITIVE_INFINITY };
+    const { since, until } = this.refreshable ? this.#spanOf(tokens) : unwatched;
+    this.#freshSince = since;
+    this.#freshUntil = until;
     this.#fresh = Promise.resolve(tokens.accessToken);
   }
 
   /** Makes {@link fresh} answer nothing until the next {@link warm}. */
   cool(): void {
     this.#fresh = undefined;
+  }
+
+  #spanOf(tokens: TokenSet): FreshSpan {
+    this.#span ??= freshSpan(tokens);
+    return this.#span;
   }
 }

@@ -4,6 +4,7 @@ import type { OnEvent } from '../events.js';
 import { safeCause } from '../http/index.js';
 import type { Lease, TokenStore } from '../stores/token-store.js';
 import { Backoff } from './backoff.js';
+import { StoreWatch } from './store-watch.js';
 import { decodeTokens, encodeTokens } from './token-codec.js';
 import type { TokenSet } from './token-set.js';
 
@@ -11,6 +12,19 @@ import type { TokenSet } from './token-set.js';
 interface Pending {
   readonly tokens: TokenSet;
   readonly replaces: string | undefined;
+  /** Whether they count only where the store still holds what they replace: whoever wrote anything else knew more. */
+  readonly conditional?: boolean;
+}
+
+/** What a {@link TokenRecord} is made of. */
+interface TokenRecordParts {
+  readonly store: TokenStore;
+  readonly key: string;
+  readonly clock: Clock;
+  readonly emit: OnEvent;
+  readonly lockTimeoutMs: number;
+  /** Called when someone else changed the stored session, where the store can tell. */
+  readonly onNews: () => void;
 }
 
 /**
@@ -24,15 +38,17 @@ export class TokenRecord {
   readonly #emit: OnEvent;
   readonly #lockTimeoutMs: number;
   readonly #backoff = new Backoff();
+  readonly #watch: StoreWatch;
   #pending: Pending | undefined;
   #flushing = false;
 
-  constructor(options: { store: TokenStore; key: string; clock: Clock; emit: OnEvent; lockTimeoutMs: number }) {
+  constructor(options: TokenRecordParts) {
     this.#store = options.store;
     this.#key = options.key;
     this.#clock = options.clock;
     this.#emit = options.emit;
     this.#lockTimeoutMs = options.lockTimeoutMs;
+    this.#watch = new StoreWatch(options.store, options.key, options.onNews);
   }
 
   /** Whether there are tokens that the store does not hold yet. */
@@ -46,6 +62,8 @@ export class TokenRecord {
    * @throws {McpOAuthError} `store_unreadable` or `store_failed`, unless there are unwritten tokens or `inMemory`
    */
   async read(inMemory?: TokenSet): Promise<TokenSet | undefined> {
+    // Before the read: what changes after it is not missed.
+    this.#watch.begin();
     let text: string | undefined;
     try {
       text = await this.#store.get(this.#key);
@@ -94,10 +112,13 @@ export class TokenRecord {
   async write(tokens: TokenSet, lease: Lease | undefined, replaces: string | undefined): Promise<void> {
     const pending = this.#pending;
     try {
-      await this.#store.set(this.#key, encodeTokens(tokens), lease === undefined ? {} : { lease });
+      await this.#put(tokens, lease);
       if (this.#pending === pending) this.#pending = undefined;
     } catch (cause) {
-      this.keep(tokens, replaces, asStoreError(cause, 'written', tokens));
+      const error = asStoreError(cause, 'written', tokens);
+      this.keep(tokens, replaces, error);
+      // Whoever took the lock over will release it: nothing else stands in the way.
+      if (error.code === 'lease_lost') this.flush();
     }
   }
 
@@ -107,11 +128,19 @@ export class TokenRecord {
     this.#emit({ type: 'store_error', error });
   }
 
+  /** Keeps tokens that came too late to be written under the lock in which they were asked for. */
+  keepLate(tokens: TokenSet, former: TokenSet): void {
+    // Where the former ones could not be written either, the store is known to hold something older.
+    const conditional = this.#pending === undefined;
+    this.#pending = { tokens, replaces: former.accessToken, conditional };
+  }
+
   /** Removes the session, the unwritten tokens too. */
   async remove(lease: Lease | undefined): Promise<void> {
     this.#pending = undefined;
     try {
-      await this.#store.delete(this.#key, lease === undefined ? {} : { lease });
+      this.#watch.begin();
+      await this.#watch.own(() => this.#store.delete(this.#key, lease === undefined ? {} : { lease }));
     } catch (cause) {
       throw asStoreError(cause, 'deleted');
     }
@@ -132,6 +161,17 @@ export class TokenRecord {
     });
   }
 
+  /** Listens no more, and makes a last attempt to write. */
+  close(): void {
+    this.#watch.end();
+    this.flush({ force: true });
+  }
+
+  async #put(tokens: TokenSet, lease: Lease | undefined): Promise<void> {
+    this.#watch.begin();
+    await this.#watch.own(() => this.#store.set(this.#key, encodeTokens(tokens), lease === undefined ? {} : { lease }));
+  }
+
   async #flushNow(): Promise<void> {
     try {
       await this.#store.lock(
@@ -140,7 +180,7 @@ export class TokenRecord {
           await this.read();
           const pending = this.#pending;
           if (pending === undefined) return;
-          await this.#store.set(this.#key, encodeTokens(pending.tokens), { lease });
+          await this.#put(pending.tokens, lease);
           if (this.#pending === pending) this.#pending = undefined;
         },
         { timeoutMs: this.#lockTimeoutMs },
@@ -155,16 +195,15 @@ export class TokenRecord {
   #newer(stored: TokenSet | undefined): TokenSet | undefined {
     const pending = this.#pending;
     if (pending === undefined) return stored;
-    const { tokens, replaces } = pending;
-    const overtaken =
-      stored !== undefined &&
-      stored.accessToken !== replaces &&
-      stored.accessToken !== tokens.accessToken &&
-      stored.issuedAt > tokens.issuedAt;
-    if (!overtaken) return tokens;
+    if (!isOvertaken(pending, stored)) return pending.tokens;
     this.#pending = undefined;
     return stored;
   }
+}
+
+function isOvertaken({ tokens, replaces, conditional }: Pending, stored: TokenSet | undefined): boolean {
+  if (stored?.accessToken === replaces || stored?.accessToken === tokens.accessToken) return false;
+  return conditional === true || (stored !== undefined && stored.issuedAt > tokens.issuedAt);
 }
 
 function isBroken(error: McpOAuthError): boolean {

@@ -76,6 +76,18 @@ export async function bounded<T>(
   }
 }
 
+/** Waits for `promise`, but not longer than `timeoutMs`. Its outcome does not matter, and what was waited for goes on. */
+export function atMost(clock: Clock, timeoutMs: number, promise: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(timeoutMs, resolve);
+    const settled = () => {
+      cancel();
+      resolve();
+    };
+    promise.then(settled, settled);
+  });
+}
+
 function onAbort(signals: readonly (AbortSignal | undefined)[], fn: Listener): () => void {
   const removers: (() => void)[] = [];
   for (const signal of signals) {

@@ -20,6 +20,9 @@ export const unavailable = () => new McpOAuthError('server_unavailable', 'later'
 export class FlakyStore extends MemoryTokenStore {
   reads = 0;
   writes = 0;
+  /** Whether it tells of changes. Without it the managers over it are like processes, which do not hear of each other. */
+  tells = false;
+  watchers = 0;
   failing: Partial<Record<'get' | 'set' | 'delete' | 'lock', () => unknown>> = {};
 
   override async get(key: string) {
@@ -36,9 +39,32 @@ export class FlakyStore extends MemoryTokenStore {
     if (this.failing.delete) throw this.failing.delete();
     return super.delete(...args);
   }
+  override watch(key: string, listener: () => void): () => void {
+    this.watchers++;
+    const end = super.watch(key, () => {
+      if (this.tells) listener();
+    });
+    return () => {
+      this.watchers--;
+      end();
+    };
+  }
   override async lock<T>(key: string, fn: (lease: Lease) => Promise<T>, options?: LockOptions): Promise<T> {
     if (this.failing.lock) throw this.failing.lock();
     return super.lock(key, fn, options);
+  }
+}
+
+/** A clock whose machine can sleep: the time goes on, but the timers stand still. */
+class SleepingClock extends ManualClock {
+  #sleptMs = 0;
+
+  override now(): number {
+    return super.now() + this.#sleptMs;
+  }
+
+  sleep(ms: number): void {
+    this.#sleptMs += ms;
   }
 }
 
@@ -85,7 +111,7 @@ class RotatingServer {
 
 /** One store, one server, and as many managers over them as a test wants. */
 export function scene() {
-  const clock = new ManualClock();
+  const clock = new SleepingClock();
   const store = new FlakyStore({ clock });
   const server = new RotatingServer(clock);
   const events: AuthEvent[] = [];

@@ -171,16 +171,19 @@ describe('TokenManager: tokens that cannot be stored (invariant 1)', () => {
     expect((await stored())?.accessToken).toBe('at-1');
   });
 
-  it('a lease lost after the refresh keeps the new tokens', async () => {
-    const { server, put, store, managerOf, stored } = scene();
+  it('a lease lost after the refresh keeps the new tokens, and they are written as soon as the lock can be had', async () => {
+    const { server, put, store, managerOf, stored, types } = scene();
     await put(server.issue());
     const manager = managerOf();
-    store.failing.set = () => new McpOAuthError('lease_lost', 'lost', { stage: 'store' });
+    store.failing.set = () => {
+      // Only the lost lease is refused.
+      store.failing = {};
+      return new McpOAuthError('lease_lost', 'lost', { stage: 'store' });
+    };
     expect(await manager.refresh('at-1')).toBe('at-2');
-    store.failing = {};
-    await manager.getAccessToken();
     await settle();
     expect((await stored())?.accessToken).toBe('at-2');
+    expect(types()).toEqual(['store_error', 'refreshed']);
   });
 });
 

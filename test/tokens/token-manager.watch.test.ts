@@ -1,0 +1,377 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { McpOAuthError } from '../../src/errors.js';
+import { FileTokenStore } from '../../src/stores/file-token-store.js';
+import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
+import type { TokenStore } from '../../src/stores/token-store.js';
+import { FlakyStore, gate, HOUR, KEY, MINUTE, scene, settle, times } from './support.js';
+
+const diskFull = () => new McpOAuthError('store_failed', 'disk full', { stage: 'store' });
+
+/** Two managers in one process over a store that tells them of changes; both have read the session. */
+async function neighbours() {
+  const shared = scene();
+  shared.store.tells = true;
+  await shared.put(shared.server.issue());
+  const [here, there] = [shared.managerOf(), shared.managerOf({ onEvent: undefined })];
+  for (const manager of [here, there]) await manager.getAccessToken();
+  return { ...shared, here, there };
+}
+
+/** Makes the reads of the store wait, or fail. */
+function slowReads(store: FlakyStore) {
+  const { promise, open } = gate();
+  store.get = async (key) => {
+    store.reads++;
+    const value = await MemoryTokenStore.prototype.get.call(store, key);
+    await promise;
+    if (store.failing.get) throw store.failing.get();
+    return value;
+  };
+  return { open };
+}
+
+describe('TokenManager: what others in the process do is heard of at once', () => {
+  it('F25: a sign-in elsewhere', async () => {
+    const { server, here, there, types } = await neighbours();
+    await there.setTokens(server.issue());
+    expect(await here.getAccessToken()).toBe('at-2');
+    expect(here.peek()?.accessToken).toBe('at-2');
+    expect(types()).toEqual(['adopted']);
+    expect(server.requests).toBe(0);
+  });
+
+  it('F25: a sign-out elsewhere: no call and no peek() sees the former token from then on', async () => {
+    const { here, there } = await neighbours();
+    const signingOut = there.clear();
+    while ((await Promise.race([signingOut, 'pending'])) === 'pending') await settle();
+    expect(here.peek()).toBeUndefined();
+    expect(await here.getAccessToken()).toBeUndefined();
+    expect(await here.current()).toBeUndefined();
+  });
+
+  it('F25: a refresh elsewhere', async () => {
+    const { server, store, here, there } = await neighbours();
+    await there.refresh('at-1');
+    await settle();
+    const { reads } = store;
+    expect(await times(20, () => here.getAccessToken())).toEqual(Array(20).fill('at-2'));
+    expect(store.reads).toBe(reads);
+    expect(server.requests).toBe(1);
+  });
+
+  it('until the store was read, calls wait for that one read, and peek() gives nothing', async () => {
+    const { server, store, put, here, there } = await neighbours();
+    there.close();
+    const { open } = slowReads(store);
+    const { reads } = store;
+    await put(server.issue());
+    expect(store.reads).toBe(reads + 1);
+    expect(here.peek()).toBeUndefined();
+    let answered = 0;
+    const calls = times(20, () => here.getAccessToken().finally(() => answered++));
+    await settle();
+    expect([answered, here.peek()]).toEqual([0, undefined]);
+    open();
+    expect(await calls).toEqual(Array(20).fill('at-2'));
+    expect(store.reads).toBe(reads + 1);
+    expect(here.peek()?.accessToken).toBe('at-2');
+  });
+
+  it('a change during that read is read too', async () => {
+    const { server, store, put, here } = await neighbours();
+    const { open } = slowReads(store);
+    await put(server.issue());
+    await settle();
+    await put(server.issue());
+    const call = here.getAccessToken();
+    open();
+    expect(await call).toBe('at-3');
+  });
+
+  it('what was read between two changes is not taken for fresh', async () => {
+    const { server, store, put, here, there } = await neighbours();
+    there.close();
+    const first = slowReads(store);
+    await put(server.issue());
+    await settle();
+    await put(server.issue());
+    const second = slowReads(store);
+    first.open();
+    await settle();
+    expect(here.peek()).toBeUndefined();
+    second.open();
+    await settle();
+    expect(here.peek()?.accessToken).toBe('at-3');
+  });
+
+  it('a read that began before and ends after it does not bring the former tokens back', async () => {
+    const { server, store, put, here } = await neighbours();
+    const former = await store.get(KEY);
+    const { promise, open } = gate();
+    store.get = async () => {
+      await promise;
+      return former;
+    };
+    const reloading = here.reload();
+    await settle();
+    store.get = FlakyStore.prototype.get;
+    await put(server.issue());
+    await settle();
+    open();
+    await reloading;
+    expect(await here.getAccessToken()).toBe('at-2');
+  });
+
+  it('where the store cannot be read then, what is in memory goes on', async () => {
+    const { server, store, put, here } = await neighbours();
+    store.failing.get = diskFull;
+    await put(server.issue());
+    expect(await here.getAccessToken()).toBe('at-1');
+    expect(here.peek()?.accessToken).toBe('at-1');
+  });
+
+  it('a store that does not answer then is waited for five seconds', async () => {
+    const { clock, server, store, put, here } = await neighbours();
+    slowReads(store);
+    await put(server.issue());
+    const call = here.getAccessToken();
+    await settle();
+    clock.advance(5_000);
+    expect(await call).toBe('at-1');
+    expect(here.peek()?.accessToken).toBe('at-1');
+    expect(clock.timers).toBe(0);
+  });
+
+  it('damage that this read finds is reported, and the session in memory outlives it', async () => {
+    const { server, store, put, here, stored, types } = await neighbours();
+    store.failing.get = () => {
+      store.failing = {};
+      return new McpOAuthError('store_unreadable', 'set aside', { stage: 'store' });
+    };
+    await put(server.issue());
+    expect(await here.getAccessToken()).toBe('at-1');
+    expect(types()).toContain('store_error');
+    await settle();
+    expect((await stored())?.accessToken).toBeDefined();
+  });
+
+  it('a refused token that was replaced elsewhere costs no refresh', async () => {
+    const { server, here, there } = await neighbours();
+    const [mine] = await Promise.all([here.refresh('at-1'), there.setTokens(server.issue())]);
+    expect(['at-2', 'at-3']).toContain(mine);
+    expect(await here.refresh('at-1')).toBe(await there.getAccessToken());
+    expect(server.revoked).toBe(false);
+  });
+
+  it('F2: 20 managers at expiry cost one refresh, also where they hear of it while they wait for the lock', async () => {
+    const { clock, store, server, managerOf, events } = await neighbours();
+    const managers = Array.from({ length: 20 }, () => managerOf());
+    await Promise.all(managers.map((manager) => manager.getAccessToken()));
+    clock.advance(HOUR);
+    const calls = await Promise.all(managers.flatMap((manager) => times(2, () => manager.getAccessToken())));
+    expect(new Set(calls.flat())).toEqual(new Set(['at-2']));
+    expect(server.requests).toBe(1);
+    expect(server.revoked).toBe(false);
+    await settle();
+    expect(events.filter((event) => event.type === 'refreshed')).toHaveLength(1);
+    // The two neighbours are among those who adopt; one of the 20 refreshed, and one neighbour reports nothing.
+    expect(events.filter((event) => event.type === 'adopted')).toHaveLength(20);
+    expect(store.watchers).toBe(22);
+  });
+
+  it('a sign-out of our own that waits for the lock is not undone by news of the former session', async () => {
+    const { server, store, put, here } = await neighbours();
+    const { promise, open } = gate();
+    const holder = store.lock(KEY, () => promise);
+    const clearing = here.clear();
+    await settle();
+    await put(server.issue());
+    await settle();
+    expect(here.peek()).toBeUndefined();
+    open();
+    await Promise.all([holder, clearing]);
+    expect(await here.getAccessToken()).toBeUndefined();
+  });
+});
+
+it('F25: managers over two FileTokenStore objects for one directory hear of each other, and not of themselves', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'token-manager-'));
+  try {
+    const { clock, server, managerOf } = scene();
+    const storeOf = () => new FileTokenStore({ directory, keyStorage: 'file', clock });
+    const [store, other] = [storeOf(), storeOf()];
+    const [here, there] = [managerOf({ store }), managerOf({ store: other })];
+    await here.setTokens(server.issue());
+    expect(here.peek()?.accessToken).toBe('at-1');
+    expect(await there.getAccessToken()).toBe('at-1');
+    expect(await there.refresh('at-1')).toBe('at-2');
+    expect(there.peek()?.accessToken).toBe('at-2');
+    expect(here.peek()).toBeUndefined();
+    expect(await here.getAccessToken()).toBe('at-2');
+    await there.clear();
+    expect(await here.getAccessToken()).toBeUndefined();
+    here.close();
+    there.close();
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+describe('TokenManager: its own writes are no news', () => {
+  it('a refresh, a sign-in and a sign-out of its own cause no read', async () => {
+    const { server, store, managerOf, put } = scene();
+    store.tells = true;
+    await put(server.issue());
+    const manager = managerOf();
+    await manager.getAccessToken();
+    await manager.refresh('at-1');
+    const { reads } = store;
+    await manager.setTokens(server.issue());
+    expect(manager.peek()?.accessToken).toBe('at-3');
+    await manager.clear();
+    await manager.setTokens(server.issue());
+    await settle();
+    expect(store.reads).toBe(reads);
+    expect(await manager.getAccessToken()).toBe('at-4');
+  });
+
+  it('what another writes while its own write is under way is', async () => {
+    const { server, store, put, here } = await neighbours();
+    const { promise, open } = gate();
+    const other = server.issue();
+    store.set = async (...args) => {
+      await MemoryTokenStore.prototype.set.apply(store, args);
+      await promise;
+    };
+    const setting = here.setTokens(server.issue());
+    await settle();
+    await put(other);
+    const { reads } = store;
+    open();
+    await setting;
+    await settle();
+    expect(store.reads).toBe(reads + 1);
+    expect(await here.getAccessToken()).toBe('at-2');
+  });
+
+  it('a change that comes with a write that failed is', async () => {
+    const { server, store, put, here } = await neighbours();
+    store.failing.set = () => {
+      void put({ ...server.issue(), issuedAt: Number.MAX_SAFE_INTEGER });
+      return diskFull();
+    };
+    const { reads } = store;
+    await here.setTokens(server.issue());
+    store.failing = {};
+    await settle();
+    expect(store.reads).toBeGreaterThan(reads);
+    expect(await here.getAccessToken()).toBe('at-3');
+  });
+});
+
+describe('TokenManager: watching the store', () => {
+  it('begins with the first read or write, once, and ends with close()', async () => {
+    const { server, store, managerOf } = scene();
+    const [reader, writer, idle] = [managerOf(), managerOf(), managerOf()];
+    expect(store.watchers).toBe(0);
+    await times(5, () => reader.getAccessToken());
+    expect(store.watchers).toBe(1);
+    await writer.setTokens(server.issue());
+    await writer.setTokens(server.issue());
+    expect(store.watchers).toBe(2);
+    for (const manager of [reader, writer, idle]) manager.close();
+    expect(store.watchers).toBe(0);
+  });
+
+  it('a refresh that is still under way at close() is stored and does not listen again', async () => {
+    const { server, store, put, managerOf, stored } = scene();
+    await put(server.issue());
+    const manager = managerOf();
+    const { promise, open } = gate();
+    server.gate = promise;
+    const refusal = expect(manager.refresh('at-1')).rejects.toMatchObject({ code: 'closed' });
+    await settle();
+    manager.close();
+    await refusal;
+    open();
+    await settle();
+    expect((await stored())?.refreshToken).toBe('rt-2');
+    expect(store.watchers).toBe(0);
+  });
+
+  it.each<[string, TokenStore['watch']]>([
+    ['has no watch()', undefined],
+    [
+      'throws in watch()',
+      () => {
+        throw new Error('no pub/sub');
+      },
+    ],
+  ])('works all the same over a store that %s', async (_, watch) => {
+    const { server, store, managerOf } = scene();
+    Object.assign(store, { watch });
+    const manager = managerOf();
+    await manager.setTokens(server.issue());
+    expect(await manager.getAccessToken()).toBe('at-1');
+    manager.close();
+  });
+
+  it('what fails in an observer of the news breaks neither the writer nor the others', async () => {
+    const { server, store, managerOf, here } = await neighbours();
+    const failing = managerOf({
+      onEvent: () => {
+        throw new Error('observer');
+      },
+    });
+    await failing.getAccessToken();
+    store.watch(KEY, () => {
+      throw new Error('listener');
+    });
+    const last = managerOf();
+    await last.getAccessToken();
+    const writer = managerOf();
+    await writer.setTokens(server.issue());
+    for (const manager of [here, failing, last]) expect(await manager.getAccessToken()).toBe('at-2');
+  });
+
+  it('a manager that nobody closes can be collected, and the store forgets its listener', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { server, store, put, managerOf } = scene();
+    store.tells = true;
+    await put(server.issue());
+    const useOnce = async () => {
+      const manager = managerOf();
+      await manager.getAccessToken();
+      return new WeakRef(manager);
+    };
+    const gone = await useOnce();
+    expect(store.watchers).toBe(1);
+    await expect
+      .poll(() => {
+        collect();
+        // Only whether it is there: what is compared is held.
+        return [gone.deref() === undefined, store.watchers];
+      })
+      .toEqual([true, 0]);
+    await put(server.issue());
+  });
+
+  it('one that is held is not', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { clock, server, put, here } = await neighbours();
+    for (let round = 0; round < 3; round++) {
+      collect();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    clock.advance(MINUTE);
+    await put(server.issue());
+    expect(await here.getAccessToken()).toBe('at-2');
+  });
+});
