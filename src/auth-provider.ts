@@ -184,9 +184,7 @@ export function createAuthProviderOn(system: StoreSystem, options: AuthProviderO
 }
 
 async function prepareSession(session: AuthSession, probe: ProbeOptions & { signal: AbortSignal }): Promise<void> {
-  const token = await session.tokens.getAccessToken({ signal: probe.signal });
-  if (token !== undefined) return;
-  await session.assertUsable();
+  if ((await session.accessToken(probe.signal)) !== undefined) return;
   const challenge = await drawChallenge(session, probe);
   if (challenge !== undefined) await session.signIn({ reason: 'unauthorized', challenge }, { signals: [probe.signal] });
 }
@@ -232,9 +230,10 @@ async function describeSession(session: AuthSession, store: SessionStore): Promi
   const refreshable = tokens?.refreshToken !== undefined;
   const valid =
     tokens !== undefined && (tokens.expiresAt === undefined || tokens.expiresAt > session.options.clock.now());
+  const signedOut = await session.signedOut.isSet();
   return {
-    signedIn: valid || refreshable,
-    signedOut: await session.signedOut.isSet(),
+    signedIn: !signedOut && (valid || refreshable),
+    signedOut,
     refreshable,
     store,
     ...(context === undefined

@@ -53,7 +53,8 @@ export function createAuthorizedFetch(
     const follow = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
     const passage = parked.enter(request);
     try {
-      const token = session.tokens.peek()?.accessToken ?? (await passage.park(() => currentToken(request.signal)));
+      const token =
+        session.tokens.peek()?.accessToken ?? (await passage.park(() => session.accessToken(request.signal)));
       const response = await sendOnce(request, token, follow);
       if (response.status !== 401 && response.status !== 403) return response;
       return await recoverAndResend(request, passage, response, token, follow);
@@ -81,12 +82,6 @@ export function createAuthorizedFetch(
       if (request.signal?.aborted) throw abortError(request.signal, 'resource');
       response = await sendOnce(request, token, follow);
     }
-  }
-
-  async function currentToken(signal: AbortSignal | undefined): Promise<string | undefined> {
-    const token = await session.tokens.getAccessToken(signal === undefined ? {} : { signal });
-    if (token === undefined) await session.assertUsable();
-    return token;
   }
 
   async function sendOnce(

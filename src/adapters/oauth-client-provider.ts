@@ -84,12 +84,8 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
       return { client_id: context?.client.client_id ?? NO_CLIENT_YET };
     },
     async tokens() {
-      session.assertLive();
-      const accessToken = await tokens.getAccessToken();
-      if (accessToken === undefined) {
-        await session.assertUsable();
-        return undefined;
-      }
+      const accessToken = await session.accessToken();
+      if (accessToken === undefined) return undefined;
       return toWire(await tokens.current(), accessToken, options.clock.now());
     },
     async saveTokens(wire) {

@@ -28,9 +28,7 @@ export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
   let former = 0;
   return {
     async token() {
-      session.assertLive();
-      const token = await session.tokens.getAccessToken();
-      if (token === undefined) await session.assertUsable();
+      const token = await session.accessToken();
       if (token !== lastGiven) {
         former = present;
         present = 0;

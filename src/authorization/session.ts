@@ -137,10 +137,20 @@ export class AuthSession {
   }
 
   /** Throws where nothing may be sent any more. */
-  async assertUsable(): Promise<void> {
+  async assertUsable(signal?: AbortSignal): Promise<void> {
     this.assertLive();
     // A store that does not answer must not outlast close().
-    if (await this.#waits.until(this.signedOut.isSet(), 'store', this.closed)) throw signedOut();
+    if (await this.#waits.until(this.signedOut.isSet(), 'store', signal, this.closed)) throw signedOut();
+  }
+
+  /** A valid access token, or `undefined` where someone has to sign in. Costs nothing while the cached one is valid. */
+  async accessToken(signal?: AbortSignal): Promise<string | undefined> {
+    this.assertLive();
+    const cached = this.tokens.peek();
+    if (cached !== undefined) return cached.accessToken;
+    // Before the store is asked for tokens: a sign-out that a crash cut short left them there.
+    await this.assertUsable(signal);
+    return this.tokens.getAccessToken(signal === undefined ? {} : { signal });
   }
 
   /** The part of {@link assertUsable} that costs nothing, for every request. */
@@ -330,13 +340,14 @@ export class AuthSession {
   async #keep(tokens: TokenSet, epoch: number, lease?: Lease): Promise<TokenSet> {
     const options = lease === undefined ? {} : { lease };
     if (epoch !== this.signedOut.epoch) throw await this.#tooLate(tokens);
+    // First: a process that dies in between has no session, and not one that it is told it has signed out of.
+    await this.comeBack();
     await this.tokens.setTokens(tokens, options);
     if (epoch !== this.signedOut.epoch) {
       await this.tokens.clear(options);
       throw await this.#tooLate(tokens);
     }
     this.#lastFailure = undefined;
-    await this.comeBack();
     const context = readContext(tokens) as SessionContext;
     this.emit({ type: 'signed_in', issuer: context.issuer, scope: tokens.scope ?? [], expiresAt: tokens.expiresAt });
     return tokens;

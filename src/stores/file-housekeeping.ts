@@ -25,6 +25,11 @@ export async function removeStaleTemporaries(directory: string, now: number): Pr
   for (const file of await readdir(directory)) {
     if (!file.endsWith(TEMPORARY_SUFFIX)) continue;
     const path = join(directory, file);
-    if ((await stat(path)).mtimeMs < now - STALE_TEMPORARY_MS) await removeFile(path);
+    // Others are at work in the directory: one that is gone already is no reason to stop.
+    const age = await stat(path).then(
+      ({ mtimeMs }) => now - mtimeMs,
+      () => 0,
+    );
+    if (age > STALE_TEMPORARY_MS) await removeFile(path);
   }
 }
