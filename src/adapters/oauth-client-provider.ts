@@ -13,6 +13,7 @@ import {
 } from '../grants/index.js';
 import { drawChallenge } from '../probe.js';
 import { coversScope, parseScope, unionScopes } from '../scope.js';
+import type { Lease } from '../stores/token-store.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { type ExchangeSlot, exchangeSlot, type WireTokens, withResolvers } from './token-exchange-slot.js';
 
@@ -164,7 +165,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
         const context = readContext(current);
         if (current?.refreshToken === undefined || context === undefined) return ready.resolve(undefined);
         const form = { grant_type: 'refresh_token', refresh_token: current.refreshToken };
-        const slot = openSlot(context, form, context.resource);
+        const slot = openSlot(context, form, context.resource, lease);
         ready.resolve({ slot, context });
         const wire = await slot.answer.catch(async (error: unknown) => {
           // Still inside the lock: nobody presents it again.
@@ -209,7 +210,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
             redirect_uri: redirectUri,
             code_verifier: codeVerifier,
           };
-          const slot = openSlot({ authorizationServer, client }, form, resource);
+          const slot = openSlot({ authorizationServer, client }, form, resource, lease);
           signal.addEventListener('abort', () => slot.fail(abortError(signal, 'token')), { once: true });
           ready.resolve({ slot, context: transaction });
           const wire = await slot.answer;
@@ -269,6 +270,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
     context: Pick<SessionContext, 'authorizationServer' | 'client'>,
     form: Record<string, string>,
     resource: string | undefined,
+    lease: Lease,
   ): ExchangeSlot {
     const parameters = new URLSearchParams({ ...form, ...additionalParameters(options.tokenParameters, { resource }) });
     const { authorizationServer, client } = context;
@@ -280,18 +282,22 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
           authorizationServer.token_endpoint === undefined
             ? undefined
             : new URL(authorizationServer.token_endpoint).href,
-        authenticate: (headers, body) =>
-          authenticate(
+        authenticate: async (headers, body) => {
+          if (lease.signal.aborted) throw abortError(lease.signal, 'token');
+          await authenticate(
             authorizationServer as oauth.AuthorizationServer,
             { client_id: client.client_id },
             body,
             headers,
-          ),
+          );
+        },
       },
       options.clock,
       options.requestTimeoutMs,
     );
     const forget = session.onInterrupt(slot.fail);
+    // Who took the lock over may post the same token.
+    lease.signal.addEventListener('abort', () => slot.fail(abortError(lease.signal, 'token')), { once: true });
     slot.answer.then(forget, forget);
     return slot;
   }

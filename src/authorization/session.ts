@@ -87,7 +87,7 @@ export class AuthSession {
       ...(options.network === undefined ? {} : { network: options.network }),
     });
     this.signedOut = new SignedOutMarker(store, this.#key);
-    this.registrations = registrationStore(store, clientIdentity(options.clientMetadata));
+    this.registrations = registrationStore(store, clientIdentity(options.clientMetadata), options.redirectUrl);
     this.tokens = new TokenManager({
       store,
       key: this.tokensKey,

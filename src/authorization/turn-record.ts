@@ -1,4 +1,5 @@
 import { isMcpOAuthError, McpOAuthError, type McpOAuthErrorCode, type Stage } from '../errors.js';
+import { excerpt } from '../http/index.js';
 
 /** How a sign-in ended, for those who waited for it. Nothing of it is secret. */
 export type Failure = Pick<McpOAuthError, 'code' | 'stage' | 'message' | 'status' | 'oauthError' | 'url'>;
@@ -38,21 +39,46 @@ export function parseTurn(text: string): TurnRecord | undefined {
   return owner !== undefined && texts.every((each) => typeof each === 'string') ? (record as TurnRecord) : undefined;
 }
 
+/** What a sign-in can fail with where others wait for it. What is not among them is a sign-in that failed. */
+const CODES: ReadonlySet<McpOAuthErrorCode> = new Set([
+  'invalid_options',
+  'timeout',
+  'network_error',
+  'server_unavailable',
+  'address_refused',
+  'redirect_refused',
+  'response_too_large',
+  'invalid_response',
+  'resource_metadata_failed',
+  'resource_mismatch',
+  'authorization_server_not_found',
+  'issuer_mismatch',
+  'pkce_unsupported',
+  'registration_failed',
+  'registration_unavailable',
+  'client_mismatch',
+  'invalid_client',
+  'access_denied',
+  'sign_in_timeout',
+  'listener_failed',
+  'invalid_callback',
+  'state_mismatch',
+  'token_request_failed',
+  'token_rejected',
+  'signed_out',
+]);
+const STAGES: ReadonlySet<Stage> = new Set(['discovery', 'registration', 'authorization', 'callback', 'token']);
+
 /** How a sign-in ended, unless it was only cancelled: then it is the next one's turn. */
 export function failureOf(error: unknown): Failure | undefined {
   if (!isMcpOAuthError(error)) return undefined;
   const { code, stage, message, status, oauthError, url } = error;
-  if (code === 'aborted' || code === 'closed') return undefined;
-  return {
-    code,
-    stage,
-    message,
-    ...({ status, oauthError, url } as Pick<McpOAuthError, 'status' | 'oauthError' | 'url'>),
-  };
+  return code === 'aborted' || code === 'closed' ? undefined : { code, stage, message, status, oauthError, url };
 }
 
-/** The failure of the sign-in that was waited for, as this one's own. */
-export function failedElsewhere({ code, stage, message, status, oauthError, url }: Failure): McpOAuthError {
-  const init = { stage: stage as Stage, status, oauthError, url };
-  return new McpOAuthError(code as McpOAuthErrorCode, `${message} (The sign-in ran in another window.)`, init);
+/** The failure of the sign-in that was waited for, as this one's own. The record may be another version's. */
+export function failedElsewhere({ code, stage, message, status, oauthError }: Failure): McpOAuthError {
+  const known = CODES.has(code) ? code : 'authorization_failed';
+  const init = { stage: STAGES.has(stage) ? stage : 'authorization', status, oauthError } as const;
+  return new McpOAuthError(known, `${excerpt(message, 500)} (The sign-in ran in another window.)`, init);
 }

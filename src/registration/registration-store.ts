@@ -46,8 +46,9 @@ export function clientIdentity(metadata: ClientMetadata): string {
  * itself is passed on.
  *
  * @param identity - A stable string for the application, as {@link clientIdentity} makes it.
+ * @param redirectUri - A redirect URI of the application's own. Beside the registration for loopback, the one for it can be removed.
  */
-export function registrationStore(store: TokenStore, identity: string): RegistrationStore {
+export function registrationStore(store: TokenStore, identity: string, redirectUri?: string): RegistrationStore {
   const prefixOf = async (issuer: string) => `client/${encodeURIComponent(issuer)}/${await digest(identity)}/`;
 
   const change = async (
@@ -55,7 +56,9 @@ export function registrationStore(store: TokenStore, identity: string): Registra
     clientId: string,
     next: (stored: StoredRegistration) => StoredRegistration | undefined,
   ) => {
-    for (const key of await store.list(await prefixOf(issuer))) {
+    const prefix = await prefixOf(issuer);
+    for (const name of new Set([await slot(undefined), await slot(redirectUri)])) {
+      const key = prefix + name;
       await store.lock(key, async (lease) => {
         const stored = parseRegistration(await store.get(key));
         if (stored?.client.client_id !== clientId) return;

@@ -32,6 +32,7 @@ export function keyBox(key: Buffer, directory: string): Box {
     seal: async (entry) => sealEntry(entry, key),
     async open(content, name) {
       const envelope = readEnvelope(content);
+      if (envelope === 'newer') throw newerFormat(directory);
       if (typeof envelope === 'string') return envelope;
       if (envelope.alg === 'custom') throw cipherMissing(directory);
       return openEntry(envelope, name, key);
@@ -50,6 +51,7 @@ export function cipherBox(
     seal: async (entry) => wrapCiphertext(await encryptBy(cipher, formatEntry(entry), clock)),
     async open(content, name) {
       const envelope = readEnvelope(content);
+      if (envelope === 'newer') throw newerFormat(directory);
       if (typeof envelope === 'string') return envelope;
       if (envelope.alg === 'A256GCM') {
         const key = await ownKey();
@@ -79,6 +81,16 @@ function otherCipher(directory: string): McpOAuthError {
     'store_failed',
     `A session in ${directory} was encrypted by another cipher than the one that was given, or under another key of it. ` +
       'Nothing was deleted. Give FileTokenStore the `cipher` that wrote it; or, to give the session up, choose another directory.',
+    { stage: 'store' },
+  );
+}
+
+/** Left where it is: two versions of an application over one directory must not take each other's sessions away. */
+function newerFormat(directory: string): McpOAuthError {
+  return new McpOAuthError(
+    'store_unreadable',
+    `A session in ${directory} was written by a later version of this library. Nothing was deleted. ` +
+      'Use that version; or, to give the session up, choose another directory.',
     { stage: 'store' },
   );
 }

@@ -20,8 +20,7 @@ export interface Entry {
 /** Why a file cannot be read, in words that complete "The file …". */
 export type Damage =
   | 'is not one of this store, or was truncated'
-  | 'was written in a format that this version does not know'
-  | 'does not decrypt: it was changed, or the key file was replaced'
+  | 'does not decrypt: it was changed, or its key was replaced'
   | 'was changed: its checksum does not match';
 
 /** A file of the store that is whole, as far as that can be seen without decrypting it. */
@@ -53,8 +52,8 @@ export function wrapCiphertext(data: Uint8Array): Buffer {
   return formatEnvelope('custom', { sum: checksum(data), data });
 }
 
-/** Reads what {@link sealEntry} or {@link wrapCiphertext} wrote, or says why it cannot be read. */
-export function readEnvelope(content: Buffer): Envelope | Damage {
+/** Reads what {@link sealEntry} or {@link wrapCiphertext} wrote, or says why it cannot be read; `newer` where a later version wrote it. */
+export function readEnvelope(content: Buffer): Envelope | Damage | 'newer' {
   const foreign = 'is not one of this store, or was truncated';
   const { v, alg, ...members } = parseObject(content.toString('utf8')) ?? {};
   if (typeof v !== 'number') return foreign;
@@ -67,7 +66,7 @@ export function readEnvelope(content: Buffer): Envelope | Damage {
     if (sum === undefined || data === undefined) return foreign;
     return sum.equals(checksum(data)) ? { alg, data } : 'was changed: its checksum does not match';
   }
-  return 'was written in a format that this version does not know';
+  return v > FORMAT_VERSION ? 'newer' : foreign;
 }
 
 /** Decrypts the envelope of the file of this name, or says why it cannot be. */
@@ -83,7 +82,7 @@ export function openEntry(
     decipher.setAuthTag(tag);
     text = Buffer.concat([decipher.update(data), decipher.final()]).toString('utf8');
   } catch {
-    return 'does not decrypt: it was changed, or the key file was replaced';
+    return 'does not decrypt: it was changed, or its key was replaced';
   }
   const entry = parseEntry(text);
   return entry !== undefined && entryName(entry.key) === name ? entry : 'is not one of this store, or was truncated';

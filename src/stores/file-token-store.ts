@@ -260,7 +260,7 @@ export class FileTokenStore implements TokenStore {
       for (const name of [...names.slice(start), ...names.slice(0, start)].slice(0, SWEPT_AT_A_TIME)) {
         const path = this.#path(name);
         // Damage is reported to whoever asks for that entry, not here.
-        const entry = await withFile(path, ({ content }) => box.open(content, name));
+        const entry = await withFile(path, ({ content }) => box.open(content, name)).catch(() => undefined);
         if (typeof entry !== 'object' || entry.expiresAt === undefined || entry.expiresAt > this.#clock.now()) continue;
         await this.#order.run(name, async () => void (await this.#read(name, box)));
       }

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { ProcessNotices } from './file-notices.js';
 import { KeyedMutex } from './keyed-mutex.js';
-import { Notices } from './notices.js';
 import { type EncryptionKey, RedisCipher } from './redis-cipher.js';
 import { type RedisClient, RedisConnection } from './redis-client.js';
 import { isOverByHeader, openEnvelope, sealEnvelope } from './redis-envelope.js';
@@ -39,9 +39,6 @@ export interface RedisTokenStoreOptions {
   readonly clock?: Clock;
 }
 
-/** Stores over one client tell each other what they write. */
-const NOTICES = new WeakMap<RedisClient, Notices>();
-
 /**
  * Keeps everything in Redis, for hosted clients whose instances share sessions: a sign-in that one began can be finished by another.
  * A value lies at `<prefix>{<key>}` and ends with its lifetime.
@@ -63,7 +60,7 @@ export class RedisTokenStore implements TokenStore {
   readonly #locks: RedisLock;
   /** Keeps the writes of one key in the order of the calls: encrypting takes turns. */
   readonly #order: KeyedMutex;
-  readonly #notices: Notices;
+  readonly #notices: ProcessNotices;
 
   /** @throws {McpOAuthError} `invalid_options` where an option is missing or malformed; nothing is sent yet */
   constructor(options: RedisTokenStoreOptions) {
@@ -86,9 +83,8 @@ export class RedisTokenStore implements TokenStore {
     this.#clock = clock;
     this.#locks = new RedisLock({ connection: this.#connection, prefix, clock, ttlMs: lockTtlMs });
     this.#order = new KeyedMutex(clock);
-    const notices = NOTICES.get(client) ?? new Notices();
-    NOTICES.set(client, notices);
-    this.#notices = notices;
+    // Two servers with one prefix are rare, and a hint too many costs no more than a read.
+    this.#notices = new ProcessNotices('redis');
   }
 
   /**
@@ -153,7 +149,7 @@ export class RedisTokenStore implements TokenStore {
     return this.#locks.run(key, fn, options);
   }
 
-  /** Calls `listener` after each write of `key` by a store over the same client and prefix. Other instances are not heard of. */
+  /** Calls `listener` after each write of `key` by a store of this process with the same prefix. Other instances are not heard of. */
   watch(key: string, listener: () => void): () => void {
     return this.#notices.watch(this.#names(key).value, listener);
   }

@@ -64,14 +64,26 @@ describe.runIf(process.platform !== 'win32')('a store where the system refuses',
 });
 
 describe("a store with another version's content", () => {
-  it.each(['get', 'set'] as const)('%s reports it, and keeps it under another name', async (call) => {
-    const content = `${JSON.stringify({ v: 2, alg: 'of the future', data: 'AAAA' })}\n`;
+  const content = `${JSON.stringify({ v: 2, alg: 'of the future', data: 'AAAA' })}\n`;
+
+  it.each(['get', 'set', 'list'] as const)('%s reports it, and touches nothing', async (call) => {
     await writeFile(fileOf('a'), content);
-    await expect(call === 'get' ? open().get('a') : open().set('a', 'n')).rejects.toMatchObject({
+    const calls = { get: () => open().get('a'), set: () => open().set('a', 'n'), list: () => open().list('') };
+    await expect(calls[call]()).rejects.toMatchObject({
       code: 'store_unreadable',
-      message: expect.stringMatching(/format that this version does not know.*set aside as/),
+      message: expect.stringMatching(/later version of this library.*Nothing was deleted/),
     });
-    expect(await readFile(`${fileOf('a')}.corrupt-1`, 'utf8')).toBe(content);
+    expect(await readFile(fileOf('a'), 'utf8')).toBe(content);
+    expect((await readdir(directory)).filter((file) => file.includes('.corrupt-'))).toEqual([]);
+  });
+
+  it('disturbs no other value, and can be given up', async () => {
+    await writeFile(fileOf('a'), content);
+    await open().set('b', 'v', { ttlMs: 60_000 });
+    expect(await open().get('b')).toBe('v');
+    await open().delete('a');
+    await open().set('a', 'n');
+    expect(await open().get('a')).toBe('n');
   });
 });
 

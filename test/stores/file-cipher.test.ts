@@ -76,7 +76,7 @@ describe('FileTokenStore with a cipher', () => {
   it.each([
     ['truncated', (text: string) => text.slice(0, 40)],
     ['foreign', () => '{"refresh_token":"x"}'],
-    ['of another version', (text: string) => text.replace('"v":1', '"v":2')],
+    ['of an unknown algorithm', (text: string) => text.replace('"alg":"custom"', '"alg":"other"')],
     ['changed', (text: string) => text.replace(/"data":"(.)/, (_, first) => `"data":"${first === 'A' ? 'B' : 'A'}`)],
     ['without a checksum', (text: string) => text.replace('"sum"', '"other"')],
   ])('sets a file aside that is %s, without asking the cipher', async (_, damage) => {

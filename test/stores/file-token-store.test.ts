@@ -115,7 +115,7 @@ describe('FileTokenStore and damaged files', () => {
     ['empty', (path) => writeFile(path, '')],
     ['foreign', (path) => writeFile(path, 'not ours\n')],
     ['foreign JSON', (path) => writeFile(path, '{"refresh_token":"x"}')],
-    ['an unknown version', (path) => edit(path, (envelope) => ({ ...envelope, v: 99 }))],
+    ['an unknown algorithm', (path) => edit(path, (envelope) => ({ ...envelope, alg: 'A512' }))],
     ['a short tag', (path) => edit(path, (envelope) => ({ ...envelope, tag: String(envelope.tag).slice(0, 8) }))],
     ['tampered', (path) => edit(path, (envelope) => ({ ...envelope, data: flip(String(envelope.data)) }))],
     ['another nonce', (path) => edit(path, (envelope) => ({ ...envelope, nonce: flip(String(envelope.nonce)) }))],
