@@ -217,6 +217,7 @@ async function authorizeRequest(
       reason: 'authorize',
       scope: unionScopes(readContext(current)?.requestedScope, current.scope, wanted),
       refused: current.accessToken,
+      requested: readContext(current)?.requestedScope,
     } as const;
   }
   // The server's own words on scope and metadata come first, and only a request draws them.

@@ -1,22 +1,27 @@
-import type { Clock } from '../clock.js';
 import { isMcpOAuthError } from '../errors.js';
 import { coversScope, unionScopes } from '../scope.js';
-import { isExpired } from '../tokens/expiry.js';
 import type { TokenManager } from '../tokens/token-manager.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { readContext } from './session-context.js';
 import type { SignInRequest } from './sign-in-parts.js';
 
-/** Tokens that another window, process or machine stored, where they do for what a sign-in is to bring. */
+/**
+ * Tokens that another window, process or machine stored, where they do for what a sign-in is to bring: they are not those that were
+ * refused, and they have the scopes, or someone was asked for the scopes after the refused ones were issued.
+ */
 export async function adoptStored(
   tokens: TokenManager,
-  { refused, scope = [], additionalScope }: SignInRequest,
-  clock: Clock,
+  { refused, requested, scope = [], additionalScope }: SignInRequest,
 ): Promise<TokenSet | undefined> {
-  const stored = await undamaged(async () => tokens.reload());
-  if (stored === undefined || stored.accessToken === refused || isExpired(stored, clock.now())) return undefined;
-  const requested = await undamaged(async () => unionScopes(readContext(stored)?.requestedScope, stored.scope));
-  return requested !== undefined && coversScope(requested, unionScopes(scope, additionalScope)) ? stored : undefined;
+  const reloaded = await undamaged(async () => tokens.reload());
+  const stored = reloaded === undefined ? undefined : tokens.peek();
+  if (stored === undefined || stored.accessToken === refused) return undefined;
+  const wanted = unionScopes(scope, additionalScope);
+  if (coversScope(stored.scope, wanted)) return stored;
+  const asked = await undamaged(async () => readContext(stored)?.requestedScope ?? []);
+  if (asked === undefined || !coversScope(unionScopes(asked, stored.scope), wanted)) return undefined;
+  // A refresh of the refused ones brings no more than they had.
+  return coversScope(requested, wanted) ? undefined : stored;
 }
 
 /** A damaged session is what a sign-in replaces: it counts as none. */

@@ -19,10 +19,11 @@ import { redeem } from './redeem.js';
 import { PendingCallbacks } from './redirect-target.js';
 import { revokeTokens } from './revoke-session.js';
 import { readContext, type SessionContext } from './session-context.js';
-import { asMcpOAuthError, notAgain, signedOut, signInTimeout, tokenRejected } from './session-errors.js';
+import { asMcpOAuthError, signedOut, signInTimeout, tokenRejected } from './session-errors.js';
 import { refreshSession } from './session-refresh.js';
 import { SharedTask, type Waiter } from './shared-task.js';
 import { authorizeInBrowser, forgetRefusedRegistration } from './sign-in.js';
+import { SignInLimits } from './sign-in-limits.js';
 import { type AuthorizedCallback, type SignInParts, type SignInRequest, wantedBy } from './sign-in-parts.js';
 import { SignInTurns } from './sign-in-turn.js';
 import { SignedOutMarker } from './signed-out.js';
@@ -35,9 +36,8 @@ export type Exchange = (
   signal: AbortSignal,
 ) => Promise<TokenSet>;
 
-/** What 401s alone may cause, across requests: sign-ins, and refreshes of tokens that had not expired. */
+/** What 401s alone may cause, across requests: refreshes of tokens that had not expired. */
 const WINDOW_MS = 600_000;
-const MOST_SIGN_INS = 3;
 const MOST_FORCED_REFRESHES = 60;
 /** How long `close()` waits for a sign-in to release its listener, in ms. */
 const LONGEST_RELEASE_MS = 1_000;
@@ -59,13 +59,11 @@ export class AuthSession {
   readonly streams = new OpenStreams();
   readonly #key: string;
   readonly #closing = new AbortController();
-  readonly #signIns: AttemptLimiter;
+  readonly #limits: SignInLimits;
   readonly #forcedRefreshes: AttemptLimiter;
   readonly #interruptible = new Set<(reason: McpOAuthError) => void>();
   readonly #waits = new Waits();
   #lastRefused: string | undefined;
-  /** How the last sign-in ended, where it failed. */
-  #lastFailure: McpOAuthError | undefined;
   /** This library's own token request. */
   readonly #exchange: Exchange = async ({ transaction, arrival }, keep, signal) =>
     keep(await redeem(this.parts, transaction, arrival.url, signal));
@@ -77,7 +75,7 @@ export class AuthSession {
     this.store = store;
     this.emit = emitter(options.onEvent);
     this.#key = sessionKey(options);
-    this.#signIns = attemptLimiter(options.clock, MOST_SIGN_INS, WINDOW_MS);
+    this.#limits = new SignInLimits(options.clock);
     this.#forcedRefreshes = attemptLimiter(options.clock, MOST_FORCED_REFRESHES, WINDOW_MS);
     this.http = createHttp({
       anchor: options.server,
@@ -108,9 +106,7 @@ export class AuthSession {
       emit: this.emit,
       session: this.#key,
       preferredIssuer: () => this.#preferredIssuer(),
-      prompted: (reason) => {
-        if (reason === 'unauthorized') this.#signIns.take('');
-      },
+      prompted: (reason) => this.#limits.count(reason),
     };
     this.#turns = new SignInTurns({
       store,
@@ -119,7 +115,7 @@ export class AuthSession {
       lockTimeoutMs: options.lockTimeoutMs,
       offerMs: options.signInTimeoutMs,
       emit: this.emit,
-      isOpen: (url) => isOpen(this.parts.transactions, url, options.clock),
+      isOpen: (url) => isOpen(this.parts.transactions, url, options),
     });
     // A signal may outlive many providers: it keeps none of them alive.
     options.signal?.addEventListener('abort', () => this.close(), { once: true, signal: this.closed });
@@ -208,7 +204,7 @@ export class AuthSession {
 
   /** The user asked for a sign-in: what was counted before counts no more. */
   resetLimits(): void {
-    this.#signIns.reset();
+    this.#limits.reset();
     this.#forcedRefreshes.reset();
   }
 
@@ -291,9 +287,8 @@ export class AuthSession {
     holder: AbortSignal | undefined,
     exchange: Exchange | undefined,
   ): Promise<TokenSet> {
-    if (request.reason === 'unauthorized' && !this.#signIns.allows('')) {
-      return Promise.reject(this.#lastFailure === undefined ? tokenRejected() : notAgain(this.#lastFailure));
-    }
+    const refusal = this.#limits.refusal(request.reason);
+    if (refusal !== undefined) return Promise.reject(refusal);
     const task: SharedTask<TokenSet> = new SharedTask('authorization', this.options.clock, (signal) =>
       this.#runSignIn(request, exchange ?? this.#exchange, task, signal),
     );
@@ -314,26 +309,37 @@ export class AuthSession {
     const stopTimer = clock.schedule(signInTimeoutMs, () => task.cancel(signInTimeout(signInTimeoutMs)));
     try {
       await assertInteractive(interactive, request.reason, signal);
-      return await this.#turns.run({
+      const { tokens, adopted } = await this.#turns.run({
         signal,
         wanted: wantedBy(request),
-        adopt: () => adoptStored(this.tokens, request, clock),
+        explicit: request.reason === 'authorize',
+        adopt: () => adoptStored(this.tokens, request),
         lead: async (turn) => {
           // Whoever was waited for may have signed out instead.
           if (request.reason !== 'authorize') await this.assertUsable();
           return authorizeInBrowser(this.parts, request, turn, (callback) =>
-            exchange(callback, (tokens, lease) => this.#keep(tokens, epoch, lease), signal),
+            exchange(callback, (kept, lease) => this.#keep(kept, epoch, lease), signal),
           );
         },
       });
+      if (adopted) await this.#settleAdopted(request, epoch);
+      this.#limits.succeeded();
+      return tokens;
     } catch (caught) {
       const error = asMcpOAuthError(caught);
-      this.#lastFailure = error;
+      this.#limits.failed(error);
       this.emit({ type: 'sign_in_failed', error });
       throw error;
     } finally {
       stopTimer();
     }
+  }
+
+  /** Another window's sign-in counts as this one's. */
+  async #settleAdopted({ reason }: SignInRequest, epoch: number): Promise<void> {
+    this.#limits.count(reason);
+    if (epoch !== this.signedOut.epoch) throw signedOut();
+    if (reason === 'authorize') await this.comeBack();
   }
 
   /** Keeps new tokens, unless the account signed out since they were asked for. */
@@ -347,7 +353,7 @@ export class AuthSession {
       await this.tokens.clear(options);
       throw await this.#tooLate(tokens);
     }
-    this.#lastFailure = undefined;
+    this.#limits.succeeded();
     const context = readContext(tokens) as SessionContext;
     this.emit({ type: 'signed_in', issuer: context.issuer, scope: tokens.scope ?? [], expiresAt: tokens.expiresAt });
     return tokens;

@@ -17,13 +17,16 @@ export interface SignInRequest {
   readonly scope?: readonly string[] | undefined;
   /** The access token that does not do: any other that someone else stored meanwhile makes the sign-in needless. */
   readonly refused?: string | undefined;
+  /** The scopes that it was asked for with. */
+  readonly requested?: readonly string[] | undefined;
   /** These scopes beside the selected ones. */
   readonly additionalScope?: readonly string[] | undefined;
 }
 
 /** What a sign-in is to bring, in a form that can be compared. */
 export function wantedBy({ scope, additionalScope, challenge }: SignInRequest): string {
-  return JSON.stringify([scope, additionalScope, challenge?.parameters]);
+  const { scope: challenged, resource_metadata: metadata } = challenge?.parameters ?? {};
+  return JSON.stringify([scope, additionalScope, challenged, metadata]);
 }
 
 /** What a sign-in works with. */

@@ -3,15 +3,22 @@ import { abortError } from '../errors.js';
 import type { OnEvent } from '../events.js';
 import type { Lease, TokenStore } from '../stores/token-store.js';
 import type { TokenSet } from '../tokens/token-set.js';
+import { undamaged } from './adopt-session.js';
 import { authorizationRequired } from './session-errors.js';
-import { failedElsewhere, failureOf, parseTurn, type TurnRecord, writeTurn } from './turn-record.js';
+import { failedElsewhere, failureOf, parseTurn, sharesFailure, type TurnRecord, writeTurn } from './turn-record.js';
 
-/** How long a record of a running sign-in outlives the last sign of life of its owner, in ms. */
-const LEASE_MS = 10_000;
-/** How often the owner gives one, in ms. */
+/** How long those who wait must have seen the record of a running sign-in unchanged before its owner counts as dead, in ms. */
+const SILENCE_MS = 10_000;
+/** How often the owner changes it, in ms. */
 const BEAT_MS = 2_500;
 /** How often those who wait look at the store, and an owner whether someone else got tokens, in ms. */
 const LOOK_MS = 250;
+/** The longest pause of an owner whose store fails, in ms: it may be a keychain that shows a dialog each time. */
+const LONGEST_LOOK_MS = 10_000;
+/** How many looks in a row may fail before those who wait give up. */
+const MOST_FAILED_LOOKS = 20;
+/** When the store may forget a record, in ms. Machines may differ in their clocks, so it is far more than the silence. */
+const KEPT_MS = 60_000;
 /** How long a failure stays to be read by those who waited, in ms. */
 const FAILURE_MS = 5_000;
 
@@ -21,7 +28,7 @@ export interface Turn {
   readonly signal: AbortSignal;
   /** The person is asked to go to this URL; other windows can offer it too. */
   presented(url: string): void;
-  /** The browser came back: from here on this sign-in comes to its own end. */
+  /** The browser came back: from here on this sign-in comes to its own end, unless it presents another URL. */
   arrived(): void;
 }
 
@@ -30,10 +37,19 @@ export interface TurnWork {
   readonly signal: AbortSignal;
   /** What is asked for, in a form that can be compared. */
   readonly wanted: string;
+  /** Whether a person asked for it, and not a request. */
+  readonly explicit: boolean;
   /** Reads the store: tokens that make this sign-in needless. */
   readonly adopt: () => Promise<TokenSet | undefined>;
   /** Signs in. */
   readonly lead: (turn: Turn) => Promise<TokenSet>;
+}
+
+/** How a sign-in ended. */
+export interface TurnResult {
+  readonly tokens: TokenSet;
+  /** Whether someone else got them. */
+  readonly adopted: boolean;
 }
 
 /** Options of {@link SignInTurns}. */
@@ -50,9 +66,28 @@ export interface SignInTurnsOptions {
   readonly isOpen: (url: string) => Promise<boolean>;
 }
 
+/** What someone who waits has seen. */
+interface Wait {
+  /** The sign-in that is waited for. */
+  awaited: TurnRecord | undefined;
+  /** The record as it was seen last, and for how long it has not changed. */
+  seen: string | undefined;
+  silentMs: number;
+  failedLooks: number;
+}
+
+/** A sign-in of this window while it has its turn. */
+interface Leading {
+  readonly owner: string;
+  readonly work: TurnWork;
+  url: string | undefined;
+  /** Whether the browser came back. */
+  arrived: boolean;
+}
+
 /**
- * One sign-in for a session at a time among all windows, processes and machines that share the store. It is a record with an
- * expiry and not a held lock: where its owner dies, the next one takes over when the record is over.
+ * One sign-in for a session at a time among all windows, processes and machines that share the store. It is a record that its owner
+ * keeps changing, and not a held lock: where the owner dies, the next one takes over when it saw no change for a while.
  */
 export class SignInTurns {
   readonly #options: SignInTurnsOptions;
@@ -65,105 +100,159 @@ export class SignInTurns {
 
   /**
    * Signs in where nobody else is at it; otherwise waits for theirs and adopts its tokens or its failure. Where theirs was
-   * cancelled, its owner died, or its tokens do not do, it is this one's turn.
+   * cancelled, its owner died, or what it brought does not do, it is this one's turn.
    */
-  async run(work: TurnWork): Promise<TokenSet> {
+  async run(work: TurnWork): Promise<TurnResult> {
     const owner = crypto.randomUUID();
-    let awaited: TurnRecord | undefined;
+    const wait: Wait = { awaited: undefined, seen: undefined, silentMs: 0, failedLooks: 0 };
     for (;;) {
-      const adopted = await work.adopt();
-      if (adopted !== undefined) return adopted;
-      const running = await this.#claim(owner, work, awaited?.owner);
-      if (running === undefined) return this.#lead(owner, work);
-      if (running.owner !== awaited?.owner || running.url !== awaited?.url) {
-        this.#options.emit({ type: 'sign_in_elsewhere', ...(running.url !== undefined && { url: running.url }) });
-      }
-      awaited = running;
+      const next = await this.#lookAround(owner, work, wait);
+      if (next === 'lead') return this.#lead({ owner, work, url: undefined, arrived: false });
+      if (next !== 'wait') return { tokens: next, adopted: true };
       await this.#pause(LOOK_MS, work.signal);
+      wait.silentMs += LOOK_MS;
     }
   }
 
-  /** Takes the turn, or tells whose it is. Throws what the sign-in that was waited for ended with, or the offer that is still open. */
-  #claim(owner: string, { wanted, signal }: TurnWork, awaited: string | undefined): Promise<TurnRecord | undefined> {
-    return this.#locked(async (lease) => {
-      const found = await this.#read();
-      if (found?.failure !== undefined && found.owner === awaited) throw failedElsewhere(found.failure);
-      if (found?.offer?.wanted === wanted && (await this.#options.isOpen(found.offer.url))) {
-        throw authorizationRequired(found.offer.url);
-      }
-      if (found !== undefined && found.failure === undefined && found.offer === undefined) return found;
-      await this.#write({ owner }, LEASE_MS, lease);
+  /** One look; a bad one is no reason to leave a sign-in that goes well. */
+  async #lookAround(owner: string, work: TurnWork, wait: Wait): Promise<TokenSet | 'lead' | 'wait'> {
+    try {
+      const next = (await work.adopt()) ?? (await this.#nextStep(owner, work, wait));
+      wait.failedLooks = 0;
+      return next;
+    } catch (error) {
+      if (error instanceof Ended) throw error.cause;
+      wait.failedLooks += 1;
+      if (work.signal.aborted || wait.awaited === undefined || wait.failedLooks > MOST_FAILED_LOOKS) throw error;
+      return 'wait';
+    }
+  }
+
+  async #nextStep(owner: string, work: TurnWork, wait: Wait): Promise<'lead' | 'wait'> {
+    const seen = await this.#readText();
+    if (seen !== wait.seen) wait.silentMs = 0;
+    wait.seen = seen;
+    const running = await this.#runningIn(seen, work, wait.awaited?.owner);
+    if (running === undefined || wait.silentMs >= SILENCE_MS) {
+      return (await this.#claim(owner, seen, work)) ? 'lead' : 'wait';
+    }
+    this.#announce(running, wait.awaited);
+    wait.awaited = running;
+    return 'wait';
+  }
+
+  /** The sign-in that has to be waited for. Throws what the one that was waited for ended with, or the offer that is still open. */
+  async #runningIn(
+    text: string | undefined,
+    work: TurnWork,
+    awaited: string | undefined,
+  ): Promise<TurnRecord | undefined> {
+    const found = text === undefined ? undefined : parseTurn(text);
+    if (found?.failure !== undefined) {
+      if (found.owner === awaited && sharesFailure(found, work)) throw new Ended(failedElsewhere(found.failure));
       return undefined;
+    }
+    if (found?.offer === undefined) return found;
+    if (found.wanted === work.wanted && (await this.#options.isOpen(found.offer))) {
+      throw new Ended(authorizationRequired(found.offer));
+    }
+    return undefined;
+  }
+
+  #announce({ owner, url }: TurnRecord, awaited: TurnRecord | undefined): void {
+    if (owner === awaited?.owner && url === awaited.url) return;
+    this.#options.emit({ type: 'sign_in_elsewhere', ...(url !== undefined && { url }) });
+  }
+
+  /** Takes the turn, unless the record is no longer the one that was seen. */
+  #claim(owner: string, seen: string | undefined, { wanted, signal }: TurnWork): Promise<boolean> {
+    return this.#locked(async (lease) => {
+      if ((await this.#readText()) !== seen) return false;
+      await this.#write({ owner, wanted, beat: 0 }, KEPT_MS, lease);
+      return true;
     }, signal);
   }
 
-  async #lead(owner: string, work: TurnWork): Promise<TokenSet> {
+  async #lead(leading: Leading): Promise<TurnResult> {
+    const { work } = leading;
     const needless = new AbortController();
     const over = new AbortController();
+    // With the caller's signal too: work that does not end must not keep the others out.
+    const ended = AbortSignal.any([over.signal, work.signal]);
     let adopted: TokenSet | undefined;
-    let url: string | undefined;
-    void this.#lookAfter(owner, () => url, work, over.signal).then((tokens) => {
+    void this.#beat(leading, ended);
+    void this.#look(leading, ended).then((tokens) => {
       adopted = tokens;
       if (tokens !== undefined) needless.abort();
     });
     const turn: Turn = {
       signal: AbortSignal.any([work.signal, needless.signal]),
-      presented(presentedUrl) {
-        url = presentedUrl;
+      presented(url) {
+        leading.url = url;
+        leading.arrived = false;
       },
-      arrived: () => over.abort(),
+      arrived() {
+        leading.arrived = true;
+      },
     };
     try {
       // Once more, now that nobody else can be at it: who was before has stored theirs before they let go.
-      const tokens = (await work.adopt()) ?? (await work.lead(turn));
-      await this.#end(owner, work);
-      return tokens;
+      const theirs = await work.adopt();
+      const tokens = theirs ?? (await work.lead(turn));
+      await this.#end(leading);
+      return { tokens, adopted: theirs !== undefined };
     } catch (error) {
-      await this.#end(owner, work, adopted === undefined ? error : undefined);
-      if (adopted !== undefined) return adopted;
+      await this.#end(leading, adopted === undefined ? error : undefined);
+      if (adopted !== undefined) return { tokens: adopted, adopted: true };
       throw error;
     } finally {
       over.abort();
     }
   }
 
-  /** Keeps the record alive, and gives the tokens that someone else obtained meanwhile. */
-  async #lookAfter(
-    owner: string,
-    url: () => string | undefined,
-    { adopt }: TurnWork,
-    over: AbortSignal,
-  ): Promise<TokenSet | undefined> {
+  /** Changes the record again and again, so that those who wait see that its owner lives. */
+  async #beat(leading: Leading, ended: AbortSignal): Promise<void> {
+    const { owner, work } = leading;
     let written: string | undefined;
-    let sinceMs = 0;
-    try {
-      for (;;) {
-        await this.#pause(LOOK_MS, over);
-        sinceMs += LOOK_MS;
-        const tokens = await adopt().catch(() => undefined);
-        if (over.aborted) return undefined;
-        if (tokens !== undefined) return tokens;
-        if (sinceMs < BEAT_MS && url() === written) continue;
-        written = url();
-        sinceMs = 0;
-        // A store that fails now is met again by whoever needs it; the person is already at work.
-        await this.#renew({ owner, ...(written !== undefined && { url: written }) }, LEASE_MS).catch(() => undefined);
+    for (let beat = 1; await this.#paused(LOOK_MS, ended); ) {
+      // The URL at once, the rest in its time.
+      for (let waitedMs = LOOK_MS; waitedMs < BEAT_MS && leading.url === written; waitedMs += LOOK_MS) {
+        if (!(await this.#paused(LOOK_MS, ended))) return;
       }
-    } catch {
-      // It is over.
-      return undefined;
+      const { url } = leading;
+      const record = { owner, wanted: work.wanted, beat, ...(url !== undefined && { url }) };
+      // A store that fails now is met again by whoever needs it; the person is already at work.
+      await this.#renew(record, KEPT_MS).catch(() => undefined);
+      written = url;
+      beat += 1;
     }
   }
 
+  /** Gives the tokens that someone else obtained while the browser has not come back. */
+  async #look(leading: Leading, ended: AbortSignal): Promise<TokenSet | undefined> {
+    let pauseMs = LOOK_MS;
+    while (await this.#paused(pauseMs, ended)) {
+      if (leading.arrived) continue;
+      try {
+        const tokens = await leading.work.adopt();
+        if (tokens !== undefined && !leading.arrived && !ended.aborted) return tokens;
+        pauseMs = LOOK_MS;
+      } catch {
+        pauseMs = Math.min(pauseMs * 2, LONGEST_LOOK_MS);
+      }
+    }
+    return undefined;
+  }
+
   /** Lets the next one have its turn, and those who wait know how it ended. */
-  async #end(owner: string, { wanted }: TurnWork, error?: unknown): Promise<void> {
+  async #end({ owner, work: { wanted } }: Leading, error?: unknown): Promise<void> {
     const failure = failureOf(error);
     try {
       if (failure === undefined) return await this.#remove(owner);
       const { code, url } = failure;
       const isOffer = code === 'authorization_required' && url !== undefined;
-      if (isOffer) await this.#renew({ owner, offer: { wanted, url } }, this.#options.offerMs);
-      else await this.#renew({ owner, failure }, FAILURE_MS);
+      if (isOffer) await this.#renew({ owner, wanted, beat: 0, offer: url }, this.#options.offerMs);
+      else await this.#renew({ owner, wanted, beat: 0, failure }, FAILURE_MS);
     } catch {
       // The record runs out by itself.
     }
@@ -175,15 +264,22 @@ export class SignInTurns {
     });
   }
 
-  /** Replaces this owner's record, unless it ran out and another one has the turn. */
+  /** Replaces this owner's record, unless another one has the turn or it has ended. */
   #renew(record: TurnRecord, ttlMs: number): Promise<void> {
     return this.#locked(async (lease) => {
-      if ((await this.#read())?.owner === record.owner) await this.#write(record, ttlMs, lease);
+      const found = await this.#read();
+      if (found?.owner !== record.owner || found.failure !== undefined || found.offer !== undefined) return;
+      await this.#write(record, ttlMs, lease);
     });
   }
 
+  /** What is damaged counts as absent: it is over soon, and another sign-in can be had. */
+  #readText(): Promise<string | undefined> {
+    return undamaged(() => this.#options.store.get(this.#key));
+  }
+
   async #read(): Promise<TurnRecord | undefined> {
-    const text = await this.#options.store.get(this.#key);
+    const text = await this.#readText();
     return text === undefined ? undefined : parseTurn(text);
   }
 
@@ -197,8 +293,24 @@ export class SignInTurns {
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    await delay(this.#options.clock, ms, signal).catch(() => {
-      throw abortError(signal, 'authorization');
-    });
+    if (!(await this.#paused(ms, signal))) throw abortError(signal, 'authorization');
+  }
+
+  /** @returns whether the whole time has passed */
+  #paused(ms: number, signal: AbortSignal): Promise<boolean> {
+    return delay(this.#options.clock, ms, signal).then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+/** The end of the wait, and not a bad look. */
+class Ended extends Error {
+  override readonly cause: unknown;
+
+  constructor(cause: unknown) {
+    super();
+    this.cause = cause;
   }
 }

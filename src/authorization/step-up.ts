@@ -121,7 +121,13 @@ export class StepUp {
       if (!allowed) throw denied(required);
       const scope = unionScopes(readContext(tokens)?.requestedScope, granted, required);
       return await session.signIn(
-        { reason: 'step-up', challenge: operation.challenge, scope, refused: tokens?.accessToken },
+        {
+          reason: 'step-up',
+          challenge: operation.challenge,
+          scope,
+          refused: tokens?.accessToken,
+          requested: readContext(tokens)?.requestedScope,
+        },
         { signals: [signal] },
         undefined,
         exchange,

@@ -33,7 +33,7 @@ export interface TransactionStore {
   drop(state: string): Promise<void>;
 }
 
-/** Less than this before its end, in ms, a sign-in is not offered again: a person needs some time. */
+/** Less than this before its end, in ms, a sign-in is not offered again: a person needs some time. At most half of what there was. */
 const ENOUGH_MS = 60_000;
 const PREFIX = 'transaction/';
 /** `state` as this library makes it; anything else cannot be a key of ours. */
@@ -69,10 +69,14 @@ export function transactionStore(store: TokenStore, clock: Clock, lockTimeoutMs:
 }
 
 /** Whether the sign-in that this authorization URL begins still waits for its callback, with enough time left for a person. */
-export async function isOpen(transactions: TransactionStore, url: string, clock: Clock): Promise<boolean> {
+export async function isOpen(
+  transactions: TransactionStore,
+  url: string,
+  { clock, signInTimeoutMs }: { clock: Clock; signInTimeoutMs: number },
+): Promise<boolean> {
   const state = URL.canParse(url) ? new URL(url).searchParams.get('state') : null;
   const transaction = await transactions.find(state ?? '');
-  return transaction !== undefined && transaction.expiresAt - clock.now() > ENOUGH_MS;
+  return transaction !== undefined && transaction.expiresAt - clock.now() > Math.min(ENOUGH_MS, signInTimeoutMs / 2);
 }
 
 function parse(value: string): Transaction {

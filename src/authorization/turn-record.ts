@@ -4,21 +4,20 @@ import { excerpt } from '../http/index.js';
 /** How a sign-in ended, for those who waited for it. Nothing of it is secret. */
 export type Failure = Pick<McpOAuthError, 'code' | 'stage' | 'message' | 'status' | 'oauthError' | 'url'>;
 
-/** A sign-in that nobody waits for: a hosted application was asked to bring its user to `url`. */
-export interface Offer {
-  /** What was asked for, in a form that can be compared. */
-  readonly wanted: string;
-  readonly url: string;
-}
-
 /** What the windows of one session tell each other of its sign-in. */
 export interface TurnRecord {
   /** Whose turn it is or was. */
   readonly owner: string;
+  /** What is asked for, in a form that can be compared. */
+  readonly wanted: string;
+  /** Grows while the owner is at work. */
+  readonly beat: number;
   /** Where the person has to go, once that is known. */
   readonly url?: string;
+  /** How it ended. */
   readonly failure?: Failure;
-  readonly offer?: Offer;
+  /** Where a hosted application was asked to bring its user to: nobody waits for this sign-in. */
+  readonly offer?: string;
 }
 
 /** The stored form. */
@@ -34,9 +33,11 @@ export function parseTurn(text: string): TurnRecord | undefined {
   } catch {
     return undefined;
   }
-  const { owner, url, failure, offer } = record ?? {};
-  const texts = [owner, url ?? '', failure?.code ?? '', failure?.message ?? '', offer?.wanted ?? '', offer?.url ?? ''];
-  return owner !== undefined && texts.every((each) => typeof each === 'string') ? (record as TurnRecord) : undefined;
+  const { owner, wanted, url = '', failure, offer = '' } = record ?? {};
+  const { code = '', message = '' } = failure ?? {};
+  return [owner, wanted, url, offer, code, message].every((each) => typeof each === 'string')
+    ? (record as TurnRecord)
+    : undefined;
 }
 
 /** What a sign-in can fail with where others wait for it. What is not among them is a sign-in that failed. */
@@ -66,14 +67,35 @@ const CODES: ReadonlySet<McpOAuthErrorCode> = new Set([
   'token_request_failed',
   'token_rejected',
   'signed_out',
+  'store_unreadable',
+  'store_failed',
+  'lock_timeout',
+  'lease_lost',
 ]);
-const STAGES: ReadonlySet<Stage> = new Set(['discovery', 'registration', 'authorization', 'callback', 'token']);
+const STAGES: ReadonlySet<Stage> = new Set([
+  'discovery',
+  'registration',
+  'authorization',
+  'callback',
+  'token',
+  'store',
+]);
 
 /** How a sign-in ended, unless it was only cancelled: then it is the next one's turn. */
 export function failureOf(error: unknown): Failure | undefined {
   if (!isMcpOAuthError(error)) return undefined;
   const { code, stage, message, status, oauthError, url } = error;
   return code === 'aborted' || code === 'closed' ? undefined : { code, stage, message, status, oauthError, url };
+}
+
+/** Whether a failure is that of everyone who waited: what somebody refused is refused for what was asked, and nothing else. */
+export function sharesFailure(
+  { wanted, failure }: TurnRecord,
+  work: { readonly wanted: string; readonly explicit: boolean },
+): boolean {
+  // Who asks for a sign-in now does not mean the one that nobody finished, or that was given up.
+  if (work.explicit && (failure?.code === 'signed_out' || failure?.code === 'sign_in_timeout')) return false;
+  return wanted === work.wanted || failure?.code === 'signed_out' || failure?.code === 'network_error';
 }
 
 /** The failure of the sign-in that was waited for, as this one's own. The record may be another version's. */

@@ -30,7 +30,7 @@ export interface DefaultStore {
 
 /** What a default store is built on; tests have their own. */
 export interface StoreSystem extends KeychainSystem {
-  openKeychainStore(options: { service: string; lockDirectory: string; clock: Clock }): TokenStore;
+  openKeychainStore(options: { service: string; clock: Clock }): TokenStore;
 }
 
 /** Options of {@link openDefaultStore}. */
@@ -69,8 +69,6 @@ type Chosen = StoreChoice & { readonly store: TokenStore };
  * memory: moved, it would be presented by two who do not see each other's rotation, and the server would revoke both. The worst case
  * is therefore two sessions, each with a refresh token of its own: a session in the keychain, and a window that started while
  * the keychain was locked and signed in. From then on new windows share the latter.
- *
- * Both stores lock in the same directory. The sessions do not need that, since no refresh token is in both, but it costs nothing.
  */
 export function openDefaultStore(options: DefaultStoreOptions): DefaultStore {
   let chosen: StoreChoice | undefined;
@@ -116,7 +114,7 @@ async function choose(options: DefaultStoreOptions): Promise<Chosen> {
   return {
     kind: 'keychain',
     reason: `No store was given, and the system's keychain works; the service is named ${service}.`,
-    store: system.openKeychainStore({ service, lockDirectory: directory, clock }),
+    store: system.openKeychainStore({ service, clock }),
   };
 }
 

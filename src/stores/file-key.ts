@@ -53,6 +53,8 @@ export class DirectoryKey {
   readonly #options: DirectoryKeyOptions;
   #answer: Answer | undefined;
   #creation: Promise<Buffer> | undefined;
+  /** By service, of which the key file may name another than ours. */
+  readonly #keychains = new Map<string, Keychain>();
 
   constructor(options: DirectoryKeyOptions) {
     this.#options = options;
@@ -153,7 +155,9 @@ export class DirectoryKey {
 
   #keychain(service: string): Keychain {
     const { keytar, clock } = this.#options;
-    return openKeychain({ service, keytar, clock });
+    const keychain = this.#keychains.get(service) ?? openKeychain({ service, keytar, clock });
+    this.#keychains.set(service, keychain);
+    return keychain;
   }
 
   #hasRested(refusedAt: number | undefined): boolean {

@@ -7,6 +7,8 @@ import { answerWithin } from './answer-within.js';
 const KNOCK_MS = 1_000;
 /** What a client begins with. Whatever a bus thinks of it, it answers. */
 const KNOCK = '\0AUTH\r\n';
+const ABSENT = 'There is no D-Bus session to reach a Secret Service by: start one, or give another `store`.';
+const SILENT = `The D-Bus session does not answer: nothing came within ${KNOCK_MS} ms. Restart it, or give another \`store\`.`;
 
 /**
  * Sees to it that a D-Bus session bus answers, by which the Secret Service is reached. Native libraries connect while everything else in
@@ -17,7 +19,7 @@ const KNOCK = '\0AUTH\r\n';
  */
 export async function assertBus(env: NodeJS.ProcessEnv, clock: Clock): Promise<void> {
   const { DBUS_SESSION_BUS_ADDRESS: named = '', XDG_RUNTIME_DIR: runtime = '' } = env;
-  if (named === '' && runtime === '') throw failure('There is no D-Bus session to reach it by.');
+  if (named === '' && runtime === '') throw failure(ABSENT);
   const path = named === '' ? `${runtime}/bus` : socketPath(named);
   // Addresses of other kinds are rare, and the library's own matter.
   if (path !== undefined) await knock(path, clock);
@@ -27,13 +29,13 @@ async function knock(path: string, clock: Clock): Promise<void> {
   const socket = connect(path);
   try {
     const answer = new Promise<void>((resolve, reject) => {
-      const onEnd = () => reject(failure('There is no D-Bus session to reach it by.'));
+      const onEnd = () => reject(failure(ABSENT));
       socket.once('data', () => resolve());
       socket.on('error', onEnd);
       socket.once('close', onEnd);
     });
     socket.write(KNOCK);
-    const late = () => failure(`The D-Bus session does not answer: nothing came within ${KNOCK_MS} ms.`);
+    const late = () => failure(SILENT);
     await answerWithin(answer, { clock, timeoutMs: KNOCK_MS, late });
   } finally {
     socket.destroy();

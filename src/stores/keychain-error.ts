@@ -4,12 +4,14 @@ import { excerpt, safeCause } from '../http/index.js';
 /** By which a library says that its own bound was shorter than ours. */
 const NO_REPLY = /receive a reply|timed? ?out/i;
 
+/** By which one says that the value, and not the keychain, is at fault. */
+const TOO_LARGE = /too long|longer than|too large|exceeds|bad data/i;
+/** By which one says that nobody is there to ask. */
+const ABSENT = /d-?bus|autolaunch|org\.freedesktop|not provided|no such file/i;
+
 /** What keychains say, in words of many libraries and systems; the first that matches names the remedy. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
-  [
-    /too long|longer than|too large|exceeds|bad data/i,
-    'The value is larger than an entry of this keychain may be: set a lower `maxEntryBytes`.',
-  ],
+  [TOO_LARGE, 'The value is larger than an entry of this keychain may be: set a lower `maxEntryBytes`.'],
   [NO_REPLY, 'It did not answer in time: unlock it or answer its dialog, then try again.'],
   [
     /\block|isLocked|dismiss|prompt|denied|cancel|not allowed|interaction|no storage access/i,
@@ -20,7 +22,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
     'It has no default keyring yet: create one with the password manager of the desktop, or give another `store`.',
   ],
   [
-    /d-?bus|autolaunch|org\.freedesktop|not provided|no such file/i,
+    ABSENT,
     'No Secret Service answers in this session: start one (gnome-keyring, KWallet, KeePassXC), or give another `store`.',
   ],
 ];
@@ -30,11 +32,20 @@ export function isNoReply(error: unknown): boolean {
   return error instanceof Error && !isMcpOAuthError(error) && NO_REPLY.test(error.message);
 }
 
+/**
+ * Whether a keychain that is there refused, perhaps after it has asked the user. What is not known counts: macOS says it in the user's
+ * language.
+ */
+export function isRefusal(error: unknown): boolean {
+  if (isMcpOAuthError(error) || error instanceof TypeError) return false;
+  const pattern = reasonFor(error)?.[0];
+  return pattern !== TOO_LARGE && pattern !== ABSENT;
+}
+
 /** A failed call of a keychain as `store_failed`, with what was tried and what to do next. Errors of ours pass unchanged. */
 export function keychainFailure(error: unknown, action: string, secret?: string): McpOAuthError {
   if (isMcpOAuthError(error)) return error;
-  const said = error instanceof Error ? error.message : String(error);
-  const remedy = REASONS.find(([pattern]) => pattern.test(said))?.[1];
+  const remedy = reasonFor(error)?.[1];
   return new McpOAuthError(
     'store_failed',
     `Could not ${action} the system's keychain. ${remedy ?? 'Check it, then try again, or give another `store`.'}`,
@@ -60,12 +71,26 @@ export function keychainStillHangs(): McpOAuthError {
   );
 }
 
+/** The keychain refused a call a moment ago, so this one was not made. */
+export function keychainStillRefuses({ message, cause }: McpOAuthError): McpOAuthError {
+  return new McpOAuthError(
+    'store_failed',
+    `The system's keychain refused a call a moment ago, and is not asked again for a few seconds. ${message}`,
+    { stage: 'store', cause },
+  );
+}
+
 /** No library that reaches a keychain can be used. */
 export function keychainMissing(remedy: string, cause?: unknown): McpOAuthError {
   return new McpOAuthError('store_failed', `The system's keychain cannot be reached from this program. ${remedy}`, {
     stage: 'store',
     cause: safeCause(cause),
   });
+}
+
+function reasonFor(error: unknown): (typeof REASONS)[number] | undefined {
+  const said = error instanceof Error ? error.message : String(error);
+  return REASONS.find(([pattern]) => pattern.test(said));
 }
 
 /** What failed while a secret was written may repeat the secret in its message. */

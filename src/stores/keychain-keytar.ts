@@ -10,9 +10,9 @@ export interface Keytar {
 
 const METHODS = ['getPassword', 'setPassword', 'deletePassword', 'findCredentials'] as const;
 
-/** The module in `candidate`, which may also be the namespace of an `import * as keytar`. */
+/** The module in `candidate`, which may also be the namespace of an `import * as keytar`: the same object for both. */
 export function asKeytar(candidate: unknown): Keytar | undefined {
-  for (const object of [candidate, (candidate as { default?: unknown } | null | undefined)?.default]) {
+  for (const object of [(candidate as { default?: unknown } | null | undefined)?.default, candidate]) {
     const methods = (object ?? {}) as Record<string, unknown>;
     if (METHODS.every((name) => typeof methods[name] === 'function')) return object as Keytar;
   }

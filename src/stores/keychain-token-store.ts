@@ -49,8 +49,8 @@ export interface KeychainTokenStoreOptions {
  * Keeps each value in the system's keychain: Credential Manager on Windows, Keychain on macOS, the Secret Service on Linux.
  *
  * Items are updated in place. A value that is larger than an item may be is kept in parts; a crash between any two of its writes leaves
- * the former value or the new one. Every call of the keychain is bounded in time, and one that hangs is not waited for again: all fail
- * with `store_failed`. On Linux a keyring that was never created or, with keytar, is locked looks as if it were empty; only
+ * the former value or the new one. Every call of the keychain is bounded in time. One that hangs is not waited for again, and one that
+ * refused (locked, denied, cancelled) is not asked again for 5 s, by no store of the process: all fail with `store_failed`. On Linux a keyring that was never created or, with keytar, is locked looks as if it were empty; only
  * a write tells.
  *
  * Writers and locks exclude each other by lock files among all processes that use the same `lockDirectory`.

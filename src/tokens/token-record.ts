@@ -8,10 +8,14 @@ import { StoreWatch } from './store-watch.js';
 import { decodeTokens, encodeTokens } from './token-codec.js';
 import type { TokenSet } from './token-set.js';
 
-/** Tokens that could not be written yet, and the access token that the store held when they were obtained. */
+/** How many unwritten token sets in a row are remembered. */
+const MOST_REPLACED = 20;
+
+/** Tokens that could not be written yet. */
 interface Pending {
   readonly tokens: TokenSet;
-  readonly replaces: string | undefined;
+  /** The access tokens that they take the place of: what the store held then, and unwritten ones before them. */
+  readonly replaces: readonly (string | undefined)[];
   /** Whether they count only where the store still holds what they replace: whoever wrote anything else knew more. */
   readonly conditional?: boolean;
 }
@@ -71,6 +75,11 @@ export class TokenRecord {
       const error = asStoreError(cause, 'read');
       if (this.#pending === undefined) {
         if (inMemory === undefined || error.code !== 'store_unreadable') throw error;
+        // Only what was set aside is replaced: what another version or another key wrote may be newer than what is in memory.
+        const again = await this.#store.get(this.#key).catch(() => {
+          throw error;
+        });
+        if (again !== undefined) return decodeTokens(again);
         this.keep(inMemory, undefined, error);
       }
       return this.#pending?.tokens;
@@ -124,7 +133,9 @@ export class TokenRecord {
 
   /** Keeps tokens in memory that could not be written, and reports it. */
   keep(tokens: TokenSet, replaces: string | undefined, error: McpOAuthError): void {
-    this.#pending = { tokens, replaces };
+    const before = this.#pending;
+    const replaced = before === undefined ? [] : [...before.replaces, before.tokens.accessToken];
+    this.#pending = { tokens, replaces: [...replaced.slice(-MOST_REPLACED), replaces] };
     this.#emit({ type: 'store_error', error });
   }
 
@@ -132,7 +143,7 @@ export class TokenRecord {
   keepLate(tokens: TokenSet, former: TokenSet): void {
     // Where the former ones could not be written either, the store is known to hold something older.
     const conditional = this.#pending === undefined;
-    this.#pending = { tokens, replaces: former.accessToken, conditional };
+    this.#pending = { tokens, replaces: [...(this.#pending?.replaces ?? []), former.accessToken], conditional };
   }
 
   /** Removes the session, the unwritten tokens too. */
@@ -201,9 +212,10 @@ export class TokenRecord {
   }
 }
 
+/** Whether someone else put something into the store after what the pending tokens take the place of. Clocks have no say in it. */
 function isOvertaken({ tokens, replaces, conditional }: Pending, stored: TokenSet | undefined): boolean {
-  if (stored?.accessToken === replaces || stored?.accessToken === tokens.accessToken) return false;
-  return conditional === true || (stored !== undefined && stored.issuedAt > tokens.issuedAt);
+  if (stored === undefined) return conditional === true && !replaces.includes(undefined);
+  return stored.accessToken !== tokens.accessToken && !replaces.includes(stored.accessToken);
 }
 
 function isBroken(error: McpOAuthError): boolean {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { createAuthProviderOn } from '../../src/auth-provider.js';
-import type { AuthEvent, AuthProviderOptions } from '../../src/index.js';
+import { type AuthEvent, type AuthProviderOptions, KeychainTokenStore } from '../../src/index.js';
 import { ManualClock } from '../stores/manual-clock.js';
 import { type KeychainMode, SystemStandIn } from '../stores/system-stand-in.js';
-import { closers, failure, person, rpc, until } from './support.js';
+import { closers, failure, person, rpc, TestClock, until } from './support.js';
 
 const { closing, closeAll } = closers();
 let home: string;
@@ -40,6 +40,31 @@ async function machine() {
   };
   return { server, who, start };
 }
+
+describe('a provider whose keychain denies', () => {
+  it('F34: fails 50 calls with store_failed, asks it once and opens no tab, and works when it is allowed to', async () => {
+    const { server, who, start } = await machine();
+    const system = new SystemStandIn(home, 'denies');
+    const clock = new TestClock();
+    const store = new KeychainTokenStore({ keytar: system.keytar, lockDirectory: join(home, 'locks'), clock });
+    const { provider } = start(system, { store, clock });
+    const calls = Array.from({ length: 50 }, () => failure(provider.fetch(server.url, rpc('ping'))));
+    for (const error of await Promise.all(calls)) {
+      expect(error).toMatchObject({ code: 'store_failed', message: expect.stringContaining('access was refused') });
+    }
+    // Those that come one by one ask it no more than those at once.
+    for (let n = 0; n < 5; n++) {
+      expect(await failure(provider.fetch(server.url, rpc('ping')))).toMatchObject({ code: 'store_failed' });
+    }
+    expect(system.calls).toEqual(['get']);
+    expect(who.tabs).toEqual([]);
+
+    system.mode = 'works';
+    clock.advance(5_000);
+    expect((await provider.fetch(server.url, rpc('ping'))).status).toBe(200);
+    expect(who.tabs).toHaveLength(1);
+  });
+});
 
 describe('a provider without a store', () => {
   it.each<[KeychainMode, 'keychain' | 'file', RegExp]>([

@@ -101,7 +101,7 @@ describe('several windows over one store', () => {
   it('when the first dies the second takes over as soon as its record is over, and not before', async () => {
     const { another, store, server, who } = await windows(0);
     const key = `sign-in/${encodeURIComponent(server.url)}/`;
-    await store.set(key, JSON.stringify({ owner: 'a process that is gone' }), { ttlMs: 10_000 });
+    await store.set(key, JSON.stringify({ owner: 'a process that is gone', wanted: '', beat: 1 }), { ttlMs: 10_000 });
     const reads = vi.spyOn(store, 'get');
     const waiting = another().fetch(server.url, rpc('ping'));
     await until(() => reads.mock.calls.filter(([read]) => read === key).length > 20, 'twenty looks');
@@ -219,6 +219,128 @@ describe('several windows over one store', () => {
   });
 });
 
+describe('what one window does not take from another', () => {
+  const pair = async (...args: Parameters<typeof windows>) => {
+    const world = await windows(...args);
+    const [one, two] = world.all as [(typeof world.all)[0], (typeof world.all)[0]];
+    return { ...world, one, two };
+  };
+
+  it('F24: tokens that the server refuses, when the person asks for a sign-in', async () => {
+    const { who, another, server } = await pair(0);
+    who.goOn();
+    const provider = another({ interactive: ({ reason }) => reason === 'authorize' });
+    await provider.authorize();
+    server.revokeAllFamilies();
+    server.revokeAllAccessTokens();
+    expect(await failure(provider.fetch(server.url, rpc('ping')))).toMatchObject({ code: 'interaction_required' });
+    expect((await provider.authorize()).signedIn).toBe(true);
+    expect((await provider.fetch(server.url, rpc('ping'))).status).toBe(200);
+    expect(who.tabs).toHaveLength(2);
+  });
+
+  it('a denial of scopes that it did not ask for', async () => {
+    const { who, server, one, two } = await pair(2, { toolScopes: { a: ['mcp:a'], b: ['mcp:b'] } });
+    who.goOn();
+    for (const { ping } of [one, two]) await ping();
+    who.wait();
+    const first = failure(one.provider.fetch(server.url, callTool('a')));
+    await until(() => who.tabs.length === 2, 'the tab for a');
+    const second = two.provider.fetch(server.url, callTool('b'));
+    await until(() => elsewhere(two.events).length > 0, 'the second to wait');
+    await deny(who.tabs[1] as string);
+    expect((await first).code).toBe('step_up_denied');
+    await until(() => who.tabs.length === 3, 'the tab for b');
+    who.goOn();
+    expect((await second).status).toBe(200);
+  });
+
+  it('a sign-in that nobody finished, when its own person asks now', async () => {
+    const { who, clock, one, two } = await pair(2);
+    const first = failure(one.ping());
+    await until(() => who.tabs.length === 1, 'the tab');
+    clock.advance(200_000);
+    const second = two.provider.authorize();
+    await until(() => elsewhere(two.events).length > 0, 'the second to wait');
+    clock.advance(100_001);
+    expect((await first).code).toBe('sign_in_timeout');
+    await until(() => who.tabs.length === 2, 'a tab of its own');
+    who.goOn();
+    expect((await second).signedIn).toBe(true);
+  });
+
+  it('its having signed out: who signs in again by the tab of another window is back', async () => {
+    const { who, one, two } = await pair(2);
+    who.goOn();
+    for (const { ping } of [one, two]) await ping();
+    await two.provider.signOut();
+    who.wait();
+    const first = one.provider.authorize();
+    await until(() => who.tabs.length === 2, 'the tab');
+    const second = two.provider.authorize();
+    await until(() => elsewhere(two.events).length > 0, 'the second to wait');
+    who.goOn();
+    await first;
+    expect(await second).toMatchObject({ signedIn: true, signedOut: false });
+    expect((await two.ping()).status).toBe(200);
+  });
+});
+
+describe('the number of tabs', () => {
+  it('F22: where nobody is there, three sign-ins run out of time and no fourth is started until someone asks', async () => {
+    const { all, who, clock, server } = await windows(1);
+    const [{ provider, ping }] = all as [(typeof all)[0]];
+    for (let hour = 0; hour < 12; hour += 1) {
+      const waiting = failure(ping());
+      await until(
+        () => types(all[0]?.events ?? []).filter((type) => type === 'authorization_url').length > hour || hour > 2,
+      );
+      clock.advance(300_001);
+      expect((await waiting).code).toBe('sign_in_timeout');
+      clock.advance(3_600_000);
+    }
+    expect(who.tabs).toHaveLength(3);
+    who.goOn();
+    expect((await provider.authorize()).signedIn).toBe(true);
+    expect((await provider.fetch(server.url, rpc('ping'))).status).toBe(200);
+  });
+
+  it('is bounded for all windows together where a server refuses every token', async () => {
+    const { all, who, server } = await windows(4);
+    who.goOn();
+    for (let round = 0; round < 6; round += 1) {
+      const pings = all.map(({ provider }) => provider.fetch(server.url, rpc('ping')).catch((error: unknown) => error));
+      server.revokeAllFamilies();
+      server.revokeAllAccessTokens();
+      await Promise.all(pings);
+      server.revokeAllFamilies();
+      server.revokeAllAccessTokens();
+    }
+    expect(who.tabs.length).toBeLessThanOrEqual(6);
+  });
+});
+
+describe('a store that fails for a moment', () => {
+  it('does not end the wait for a sign-in that goes well', async () => {
+    const { all, who, store } = await windows(2);
+    const [one, two] = all as [(typeof all)[0], (typeof all)[0]];
+    const first = one.ping();
+    await until(() => who.tabs.length === 1, 'the tab');
+    const second = two.ping();
+    await until(() => elsewhere(two.events).length > 0, 'the second to wait');
+    const get = store.get.bind(store);
+    let failures = 0;
+    store.get = async (key) => {
+      if (failures++ < 5) throw new Error('busy');
+      return get(key);
+    };
+    await until(() => failures > 10, 'looks');
+    who.goOn();
+    expect([(await first).status, (await second).status]).toEqual([200, 200]);
+    expect(who.tabs).toHaveLength(1);
+  });
+});
+
 describe('a redirect that arrives at another window', () => {
   const redirectUrl = 'https://app.example.com/callback';
   const waitingFor = (options: Partial<AuthProviderOptions>, world: Scene) =>
@@ -246,6 +368,35 @@ describe('a redirect that arrives at another window', () => {
     expect(errors.map(({ code }) => code)).toEqual(Array(4).fill('authorization_required'));
     expect(new Set(errors.map(({ url }) => url)).size).toBe(1);
     expect(world.server.counts.count('register')).toBe(1);
+    expect(await world.store.list('transaction/')).toHaveLength(1);
+  });
+
+  it.each([
+    ['each challenge has a description of its own', {}],
+    ['a sign-in may take one minute only', { timeouts: { signIn: 60_000 } }],
+  ])('F48: one URL is offered, although %s', async (_, options) => {
+    let requests = 0;
+    const world = closing(
+      await scene({
+        redirectUrl,
+        openBrowser: undefined as never,
+        ...options,
+        fetch: async (input, init) => {
+          const response = await fetch(input, init);
+          if (response.status !== 401) return response;
+          const headers = new Headers(response.headers);
+          const challenge = `${headers.get('www-authenticate')}, error_description="trace ${requests++}"`;
+          headers.set('www-authenticate', challenge);
+          return new Response(null, { status: 401, headers });
+        },
+      }),
+    );
+    const urls = new Set<string | undefined>();
+    for (let call = 0; call < 5; call += 1) {
+      urls.add((await failure(world.provider.fetch(world.server.url, rpc('ping')))).url);
+    }
+    expect(requests).toBeGreaterThan(4);
+    expect(urls.size).toBe(1);
     expect(await world.store.list('transaction/')).toHaveLength(1);
   });
 });

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SignInTurns, type Turn, type TurnWork } from '../../src/authorization/sign-in-turn.js';
+import { delay } from '../../src/clock.js';
 import { McpOAuthError } from '../../src/errors.js';
 import type { AuthEvent } from '../../src/events.js';
 import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
@@ -14,12 +15,15 @@ let store: MemoryTokenStore;
 /** What "the store holds" for those who look for tokens to adopt. */
 let stored: TokenSet | undefined;
 let open: Set<string>;
+/** How long a look for tokens takes, in ms. */
+let slowness: number;
 
 beforeEach(() => {
   clock = new ManualClock();
   store = new MemoryTokenStore({ clock });
   stored = undefined;
   open = new Set();
+  slowness = 0;
 });
 
 /** Lets everything run that waits for nothing but itself. */
@@ -35,7 +39,10 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
-function window(lead: (turn: Turn) => Promise<TokenSet> = () => new Promise(() => {})) {
+function window(
+  lead: (turn: Turn) => Promise<TokenSet> = () => new Promise(() => {}),
+  { wanted = 'w', explicit = false } = {},
+) {
   const events: AuthEvent[] = [];
   const turns = new SignInTurns({
     store,
@@ -50,8 +57,12 @@ function window(lead: (turn: Turn) => Promise<TokenSet> = () => new Promise(() =
   let turn: Turn | undefined;
   const work: TurnWork = {
     signal: closing.signal,
-    wanted: 'w',
-    adopt: async () => stored,
+    wanted,
+    explicit,
+    adopt: async () => {
+      if (slowness > 0) await delay(clock, slowness);
+      return stored;
+    },
     lead: (given) => {
       turn = given;
       return lead(given);
@@ -85,11 +96,51 @@ describe('the record of a sign-in that is under way', () => {
   });
 
   it('is over ten seconds after its owner died, and then it is the next one’s turn', async () => {
-    await store.set(KEY, JSON.stringify({ owner: 'dead' }), { ttlMs: 10_000 });
+    await store.set(KEY, JSON.stringify({ owner: 'dead', wanted: 'w', beat: 3 }), { ttlMs: 10_000 });
     const second = window(sign().lead);
     await pass(9_500);
     expect(second.leads()).toBe(false);
     await pass(1_000);
+    expect(second.leads()).toBe(true);
+  });
+
+  it('is kept alive after the browser came back, however long the token endpoint takes', async () => {
+    const first = window(sign().lead);
+    await settle();
+    first.turn()?.presented('https://as.example/authorize');
+    first.turn()?.arrived();
+    const second = window();
+    await pass(60_000);
+    expect([first.leads(), second.leads()]).toEqual([true, false]);
+  });
+
+  it('is kept alive where each look of its owner takes a second', async () => {
+    slowness = 1_000;
+    const first = window(sign().lead);
+    await pass(2_000);
+    slowness = 0;
+    const second = window();
+    await pass(60_000);
+    expect([first.leads(), second.leads()]).toEqual([true, false]);
+  });
+
+  it('of a sign-in that was cancelled but does not end is not kept alive, and no timer is left', async () => {
+    const first = window(() => new Promise(() => {}));
+    await settle();
+    first.leave();
+    const second = window(sign().lead);
+    await pass(14_000);
+    expect(second.leads()).toBe(true);
+    second.leave();
+    await pass(300);
+    expect(clock.timers).toBe(0);
+  });
+
+  it('of a dead owner is over in time although the clock was set back a day', async () => {
+    await store.set(KEY, JSON.stringify({ owner: 'dead', wanted: 'w', beat: 3 }), { ttlMs: 60_000 });
+    clock.advance(-86_400_000);
+    const second = window(sign().lead);
+    await pass(14_000);
     expect(second.leads()).toBe(true);
   });
 
@@ -124,6 +175,26 @@ describe('the record of a sign-in that is under way', () => {
     const late = window(sign().lead);
     await settle();
     expect(late.leads()).toBe(true);
+  });
+
+  it.each([
+    ['access_denied', { wanted: 'other' }, 'lead'],
+    ['access_denied', {}, 'access_denied'],
+    ['network_error', { wanted: 'other' }, 'network_error'],
+    ['signed_out', {}, 'signed_out'],
+    ['signed_out', { explicit: true }, 'lead'],
+    ['sign_in_timeout', { explicit: true }, 'lead'],
+    ['from_the_future', {}, 'authorization_failed'],
+  ])('that ended with %s means %j: %s', async (code, wants, expected) => {
+    const { lead, end } = sign();
+    window(lead);
+    await settle();
+    const second = window(sign().lead, wants);
+    await settle();
+    end(new McpOAuthError(code as 'timeout', 'No.', { stage: 'authorization' }));
+    await pass(600);
+    const outcome = second.leads() ? 'lead' : await second.result.catch((error: McpOAuthError) => error.code);
+    expect(outcome).toBe(expected);
   });
 
   it('of an owner that stood still too long is not written again: the turn is another one’s', async () => {
@@ -181,7 +252,7 @@ describe('tokens that someone else stored', () => {
     await settle();
     stored = tokens('theirs');
     await pass(300);
-    expect((await second.result).accessToken).toBe('theirs');
+    expect((await second.result).tokens.accessToken).toBe('theirs');
     expect(second.leads()).toBe(false);
   });
 
@@ -199,10 +270,11 @@ describe('tokens that someone else stored', () => {
     const got = await turns.run({
       signal: new AbortController().signal,
       wanted: 'w',
+      explicit: false,
       adopt: async () => (looks.push(true) === 2 ? tokens('theirs') : undefined),
       lead: () => Promise.reject(new Error('a tab too many')),
     });
-    expect(got.accessToken).toBe('theirs');
+    expect(got.tokens.accessToken).toBe('theirs');
     expect(await store.list('')).toEqual([]);
   });
 
@@ -211,7 +283,7 @@ describe('tokens that someone else stored', () => {
     await settle();
     stored = tokens('theirs');
     await pass(300);
-    expect((await only.result).accessToken).toBe('theirs');
+    expect((await only.result).tokens.accessToken).toBe('theirs');
     expect(only.turn()?.signal.aborted).toBe(true);
     expect(await store.list('')).toEqual([]);
   });
@@ -225,7 +297,7 @@ describe('tokens that someone else stored', () => {
     await pass(3_000);
     expect(only.turn()?.signal.aborted).toBe(false);
     end(tokens('ours'));
-    expect((await only.result).accessToken).toBe('ours');
+    expect((await only.result).tokens.accessToken).toBe('ours');
   });
 });
 

@@ -1,11 +1,12 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { delay } from '../../src/clock.js';
 import { McpOAuthError } from '../../src/errors.js';
 import { applicationFolder, dataDirectory } from '../../src/stores/file-data-directory.js';
 import { type DefaultStoreOptions, openDefaultStore, type StoreChoice } from '../../src/stores/file-default-store.js';
+import { KeychainTokenStore } from '../../src/stores/keychain-token-store.js';
 import { describeTokenStore } from './contract.js';
 import { ManualClock } from './manual-clock.js';
 import { type KeychainMode, SystemStandIn } from './system-stand-in.js';
@@ -108,8 +109,18 @@ describe('the default store', () => {
         kind: 'keychain',
         reason: expect.stringContaining('mcp-oauth-client/acme-ide'),
       });
-      expect(system.opened).toEqual([{ service: 'mcp-oauth-client/acme-ide', lockDirectory: directory }]);
+      expect(system.opened).toEqual([{ service: 'mcp-oauth-client/acme-ide' }]);
       expect(await filesOf(directory)).toEqual([]);
+    });
+
+    it('F2: the keychain with the locks of a KeychainTokenStore that the application makes for the same service', async () => {
+      for (const name of ['XDG_DATA_HOME', 'HOME', 'LOCALAPPDATA']) vi.stubEnv(name, home);
+      const system = new SystemStandIn(home);
+      const { keytar } = system;
+      system.openKeychainStore = (options) => new KeychainTokenStore({ ...options, keytar });
+      const own = new KeychainTokenStore({ service: 'mcp-oauth-client/acme-ide', keytar });
+      const outcome = open(system).store.lock('session', () => own.lock('session', async () => {}, { timeoutMs: 100 }));
+      await expect(outcome).rejects.toMatchObject({ code: 'lock_timeout' });
     });
 
     it.each<[KeychainMode, RegExp]>([

@@ -75,14 +75,16 @@ describe('the key of a new directory', () => {
   });
 
   it('is not made where it must go to the keychain and that refuses', async () => {
+    const clock = new ManualClock();
     keytar.instead = refuse;
-    await expect(open({ keyStorage: 'keychain' }).set('a', 'v')).rejects.toMatchObject({
+    await expect(open({ keyStorage: 'keychain', clock }).set('a', 'v')).rejects.toMatchObject({
       code: 'store_failed',
       message: expect.stringMatching(/unlock/i),
     });
     expect(await readdir(directory)).toEqual([]);
     keytar.instead = undefined;
-    await open({ keyStorage: 'keychain' }).set('a', 'v');
+    clock.advance(5_000);
+    await open({ keyStorage: 'keychain', clock }).set('a', 'v');
     expect(keytar.secrets).toHaveLength(1);
   });
 
@@ -187,8 +189,27 @@ describe('a key in the keychain', () => {
     expect([await readdir(directory), await keyFile(), [...keytar.items]]).toEqual([files, content, kept]);
     keytar.instead = undefined;
     keytar.looksEmpty = false;
+    clock.advance(5_000);
     for (const [name, secret] of before) keytar.items.set(name, secret);
     expect(await open().get('a')).toBe('v');
+  });
+
+  it.each<[string, () => Promise<never>]>([
+    ['hangs', () => new Promise(() => {})],
+    ['refuses', refuse],
+  ])('F34: that %s is asked for once by all objects of a process', async (how, instead) => {
+    keytar.instead = instead;
+    keytar.calls.length = 0;
+    const get = () => expect(open({ clock }).get('a')).rejects.toMatchObject({ code: 'store_failed' });
+    const reading = Array.from({ length: 10 }, get);
+    if (how === 'hangs') {
+      await vi.waitFor(() => expect(clock.timers).toBe(10));
+      clock.advance(5_000);
+    }
+    await Promise.all(reading);
+    await get();
+    expect(keytar.calls).toEqual(['get']);
+    expect(clock.timers).toBe(0);
   });
 
   it('that hangs: store_failed after a bounded wait', async () => {

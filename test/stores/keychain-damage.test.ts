@@ -115,6 +115,7 @@ describe('KeychainTokenStore: what it did not write', () => {
         code: 'store_unreadable',
         message: expect.stringContaining('could not be set aside'),
       });
+      clock.advance(5_000);
     }
     expect([...keytar.items]).toEqual([[nameOf('k'), 'damaged']]);
   });

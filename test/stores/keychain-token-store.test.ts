@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeychainTokenStore } from '../../src/stores/keychain-token-store.js';
 import type { Lease } from '../../src/stores/token-store.js';
-import { KeytarStandIn } from './keychain-stand-in.js';
+import { type Items, KeytarStandIn } from './keychain-stand-in.js';
 import { ManualClock } from './manual-clock.js';
 
 /** On Windows; the limit is one of configuration, so that it is tested everywhere. */
@@ -106,6 +106,12 @@ describe('KeychainTokenStore: a process that dies', () => {
     const length = LENGTHS[shape];
     return length === undefined ? undefined : text(seed, length);
   };
+  /** The store of a process that dies after so many writes and removals. */
+  const dying = (items: Items, writes: number) => {
+    const on = new KeytarStandIn(items);
+    on.diesAfter = writes;
+    return open(SMALL, on);
+  };
   const SHAPES = Object.keys(LENGTHS) as Shape[];
   const cases = SHAPES.flatMap((from) => SHAPES.map((to) => ({ from, to })));
 
@@ -122,22 +128,21 @@ describe('KeychainTokenStore: a process that dies', () => {
       const on = new KeytarStandIn();
       if (former !== undefined) await open(SMALL, on).set('k', former);
       on.diesAfter = writes;
-      const dying = open(SMALL, on);
-      const work = next === undefined ? dying.delete('k') : dying.set('k', next);
+      const store = open(SMALL, on);
+      const work = next === undefined ? store.delete('k') : store.set('k', next);
       await work.catch(() => undefined);
       const finished = on.diesAfter > 0;
 
-      const survivor = new KeytarStandIn(on.items);
-      const store = open(SMALL, survivor);
-      const value = await store.get('k');
+      const survivor = open(SMALL, new KeytarStandIn(on.items));
+      const value = await survivor.get('k');
       expect([former, next]).toContain(value);
       outcomes.add(value);
       // On a copy: to list also clears away, which the next write has to do by itself.
       const copy = open(SMALL, new KeytarStandIn(new Map(on.items)));
       expect(await copy.list('')).toEqual(value === undefined ? [] : ['k']);
-      await store.set('k', 'short');
+      await survivor.set('k', 'short');
       expect([...on.items.keys()]).toEqual([nameOf('k')]);
-      await store.delete('k');
+      await survivor.delete('k');
       expect(on.items.size).toBe(0);
       if (finished) break;
       expect(writes).toBeLessThan(50);
@@ -151,18 +156,17 @@ describe('KeychainTokenStore: a process that dies', () => {
   )('F33 what two kills in a row leave behind is gone after the next write (first value: %s)', async (from) => {
     for (let first = 1; first < 8; first++) {
       for (let second = 1; second < 8; second++) {
-        const on = new KeytarStandIn();
+        const { items } = keytar;
+        items.clear();
         const former = valueAs(from, 'former');
-        if (former !== undefined) await open(SMALL, on).set('k', former);
-        on.diesAfter = first;
-        await open(SMALL, on)
+        if (former !== undefined) await open(SMALL).set('k', former);
+        await dying(items, first)
           .set('k', text('second', 1_500))
           .catch(() => undefined);
-        on.diesAfter = second;
-        await open(SMALL, on)
+        await dying(items, second)
           .set('k', text('third', 600))
           .catch(() => undefined);
-        on.diesAfter = Number.POSITIVE_INFINITY;
+        const on = new KeytarStandIn(items);
         const value = await open(SMALL, on).get('k');
         expect([former, text('second', 1_500), text('third', 600)]).toContain(value);
         await open(SMALL, on).set('k', text('last', 400));
@@ -173,17 +177,15 @@ describe('KeychainTokenStore: a process that dies', () => {
   });
 
   it('what a dead process left of a key that nobody uses any more goes with the next list', async () => {
-    const on = keytar;
-    on.diesAfter = 3;
-    await open(SMALL)
+    const { items } = keytar;
+    await dying(items, 3)
       .set('gone', text('v', 2_000))
       .catch(() => undefined);
-    on.diesAfter = Number.POSITIVE_INFINITY;
-    on.items.set(`${nameOf('headless')}.b.7`, 'a part without a head');
-    on.items.set('of another program', 'kept');
+    items.set(`${nameOf('headless')}.b.7`, 'a part without a head');
+    items.set('of another program', 'kept');
     await open(SMALL).set('k', text('v', 2_000));
     expect(await open(SMALL).list('')).toEqual(['k']);
-    expect([...on.items.keys()].filter((account) => !account.startsWith(nameOf('k')))).toEqual(['of another program']);
+    expect([...items.keys()].filter((account) => !account.startsWith(nameOf('k')))).toEqual(['of another program']);
     expect(await open(SMALL).get('k')).toBe(text('v', 2_000));
   });
 });

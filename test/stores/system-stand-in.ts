@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Clock } from '../../src/clock.js';
 import type { StoreSystem } from '../../src/stores/file-default-store.js';
 import { openKeychain } from '../../src/stores/keychain-backend.js';
@@ -17,7 +18,7 @@ export class SystemStandIn implements StoreSystem {
   /** What the keychain was asked. */
   readonly calls: string[] = [];
   /** What was opened over the keychain. */
-  readonly opened: { service: string; lockDirectory: string }[] = [];
+  readonly opened: { service: string }[] = [];
 
   constructor(home: string, mode: KeychainMode = 'works', env: NodeJS.ProcessEnv = {}, shared?: SystemStandIn) {
     this.mode = mode;
@@ -34,17 +35,11 @@ export class SystemStandIn implements StoreSystem {
     return openKeychain({ ...options, keytar: this.keytar });
   }
 
-  openKeychainStore({
-    service,
-    lockDirectory,
-    clock,
-  }: {
-    service: string;
-    lockDirectory: string;
-    clock: Clock;
-  }): TokenStore {
-    this.opened.push({ service, lockDirectory });
-    return new KeychainTokenStore({ service, lockDirectory, clock, keytar: this.keytar });
+  openKeychainStore(options: { service: string; clock: Clock }): TokenStore {
+    this.opened.push({ service: options.service });
+    // In the test's home, unless the default store names another directory: then that is what is tested.
+    const lockDirectory = join(this.env['XDG_DATA_HOME'] ?? '', 'locks');
+    return new KeychainTokenStore({ lockDirectory, ...options, keytar: this.keytar });
   }
 
   readonly keytar = {

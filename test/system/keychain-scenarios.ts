@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openKeychain } from '../../src/stores/keychain-backend.js';
 import { asKeytar, type Keytar } from '../../src/stores/keychain-keytar.js';
+import { surveyKeychain } from '../../src/stores/keychain-survey.js';
 import { KeychainTokenStore } from '../../src/stores/keychain-token-store.js';
 import { describeTokenStore } from '../stores/contract.js';
 import { type Library, type Project, projectWith } from './keychain-libraries.js';
@@ -136,7 +137,8 @@ export function describeKeychain(library: Library): void {
     it(`${KILLS} processes killed while they write leave the former value or the new one, and the next one goes on`, async () => {
       const store = open('killed');
       let last = 0;
-      let outcomes = '';
+      const keychain = openKeychain({ service: 'killed', keytar });
+      let unfinished = 0;
       for (let kill = 0; kill < KILLS; kill++) {
         const child = start('killed', ['write', 'k', String(last + 1)]);
         const lines = createInterface({ input: child.stdout });
@@ -149,14 +151,15 @@ export function describeKeychain(library: Library): void {
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 150));
         child.kill('SIGKILL');
         await closed;
+        // Parts that do not count: the kill fell between two writes of one value.
+        if ((await surveyKeychain(keychain)).strays.size > 0) unfinished++;
         const value = await store.get('k');
-        outcomes += value === numberedText(last) ? 'former ' : 'next ';
         expect([numberedText(last), numberedText(last + 1)]).toContain(value);
         last = Number(value?.split(' ')[0]);
       }
-      expect(outcomes).not.toBe('');
+      expect(unfinished).toBeGreaterThan(0);
       await store.set('k', 'short');
-      expect(await openKeychain({ service: 'killed', keytar }).list()).toHaveLength(1);
+      expect(await keychain.list()).toHaveLength(1);
     });
 
     it('F34 a keyring that was never created: store_failed in bounded time, and nothing is taken for stored', async () => {

@@ -151,13 +151,60 @@ describe('TokenManager: what others in the process do is heard of at once', () =
     const { server, store, put, here, stored, types } = await neighbours();
     store.failing.get = () => {
       store.failing = {};
+      // What was set aside is no longer there.
+      void store.delete(KEY);
       return new McpOAuthError('store_unreadable', 'set aside', { stage: 'store' });
     };
     await put(server.issue());
     expect(await here.getAccessToken()).toBe('at-1');
     expect(types()).toContain('store_error');
+    await here.getAccessToken();
     await settle();
-    expect((await stored())?.accessToken).toBeDefined();
+    expect((await stored())?.accessToken).toBe('at-1');
+  });
+
+  it('what cannot be read and was not set aside is neither replaced nor overtaken from memory', async () => {
+    const { clock, server, store, put, here, stored } = await neighbours();
+    const unreadable = () => new McpOAuthError('store_unreadable', 'another key', { stage: 'store' });
+    const before = server.requests;
+    await put(server.issue());
+    store.failing.get = unreadable;
+    clock.advance(HOUR);
+    await expect(here.getAccessToken()).rejects.toMatchObject({ code: 'store_unreadable' });
+    await expect(here.refresh('at-1')).rejects.toMatchObject({ code: 'store_unreadable' });
+    await settle();
+    store.failing = {};
+    expect(server.requests).toBe(before);
+    expect((await stored())?.accessToken).toBe('at-2');
+    expect(server.revoked).toBe(false);
+  });
+
+  it('tokens that could not be written give way to a later sign-in, whatever its clock says', async () => {
+    const { clock, server, store, put, here, stored } = await neighbours();
+    for (const _ of [1, 2]) {
+      store.failing.set = () => new Error('disk full');
+      await here.setTokens(server.issue());
+    }
+    store.failing = {};
+    await put({ ...server.issue(), accessToken: 'theirs', issuedAt: clock.now() - 30_000 });
+    await here.getAccessToken();
+    await settle();
+    expect(await here.getAccessToken()).toBe('theirs');
+    expect((await stored())?.accessToken).toBe('theirs');
+  });
+
+  it('tokens that could not be written outlive what they replaced, also several in a row', async () => {
+    const { server, store, put, here, stored } = await neighbours();
+    const former = await stored();
+    store.failing.set = () => new Error('disk full');
+    for (const _ of [1, 2, 3]) await here.setTokens(server.issue());
+    store.failing = {};
+    await put(former as NonNullable<typeof former>);
+    expect(await here.getAccessToken()).toBe('at-4');
+    await settle();
+    await here.getAccessToken();
+    await settle();
+    expect((await stored())?.accessToken).toBe('at-4');
   });
 
   it('a refused token that was replaced elsewhere costs no refresh', async () => {
