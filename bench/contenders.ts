@@ -1,12 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UnauthorizedError as UnauthorizedV2 } from '@modelcontextprotocol/client';
 import {
   type OAuthClientProvider,
   UnauthorizedError as UnauthorizedV1,
 } from '@modelcontextprotocol/sdk/client/auth.js';
+import { playPerson } from '../examples/servers/person.js';
+import type { TokenStore } from '../src/index.js';
 import { exampleProviderV1 } from './example-provider-v1.js';
 import { FullProvider } from './full-provider.js';
 import { type Connection, connectV1, connectV2, TransportV1, TransportV2 } from './hosts.js';
 import type { Library } from './library.js';
+import { SharedFileProvider } from './shared-file-provider.js';
 
 /** Ours inside the client of v1 and of v2; the SDKs' own auth as their documentation has it; v1's with every optional member of its provider. */
 export const CONTENDERS = ['oursV1', 'oursV2', 'sdkV1', 'sdkV2', 'sdkV1Full'] as const;
@@ -23,6 +27,12 @@ export interface Installation {
 export interface InstallOptions {
   /** Whether the client has a Client ID Metadata Document. */
   readonly cimd?: boolean;
+  /** Where ours keeps the session; default: memory. */
+  readonly store?: TokenStore;
+  /** The file in which the SDKs' provider keeps everything; default: memory. Not for `sdkV1`, whose example knows no file. */
+  readonly sharedFile?: string;
+  /** How long the person takes until the page is opened, in ms; default 0. */
+  readonly personDelayMs?: number;
 }
 
 const CIMD_URL = 'https://client.example/oauth/client.json';
@@ -47,13 +57,13 @@ export function install(
   switch (name) {
     case 'oursV1':
     case 'oursV2':
-      return installOurs(name, library, url, clientMetadataUrl);
+      return installOurs(name, library, url, clientMetadataUrl, options);
     case 'sdkV1':
       return installSdkV1(url, clientMetadataUrl);
     case 'sdkV1Full':
-      return installSdkV1Full(url, clientMetadataUrl);
+      return installSdkV1Full(url, fullProvider(clientMetadataUrl, options), options.personDelayMs);
     case 'sdkV2':
-      return installSdkV2(url, clientMetadataUrl);
+      return installSdkV2(url, fullProvider(clientMetadataUrl, options), options.personDelayMs);
   }
 }
 
@@ -62,16 +72,18 @@ function installOurs(
   library: Library,
   url: string,
   clientMetadataUrl: string | undefined,
+  { store = new library.MemoryTokenStore(), personDelayMs }: InstallOptions,
 ): Installation {
   let tabs = 0;
   const options = {
-    store: new library.MemoryTokenStore(),
+    store,
     clientMetadata: { client_name: 'bench' },
     ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl }),
     openBrowser: (authorizationUrl: string) => {
       tabs += 1;
-      // The person in the browser: the server asks nothing and redirects to the listener at once.
-      void fetch(authorizationUrl).then((page) => page.text());
+      // The server asks nothing and redirects to the listener at once. Where that is gone, the tab shows it; the client has its own end.
+      const person = playPerson(authorizationUrl, personDelayMs === undefined ? {} : { delayMs: personDelayMs });
+      person.catch(() => {});
     },
   };
   return {
@@ -85,6 +97,15 @@ function installOurs(
   };
 }
 
+function fullProvider(
+  clientMetadataUrl: string | undefined,
+  { sharedFile }: InstallOptions,
+): FullProvider | SharedFileProvider {
+  return sharedFile === undefined
+    ? new FullProvider(REDIRECT_URL, SDK_METADATA, clientMetadataUrl)
+    : new SharedFileProvider(sharedFile, REDIRECT_URL, SDK_METADATA, clientMetadataUrl);
+}
+
 /** As v1's own example does it, with the example's own provider. */
 function installSdkV1(url: string, clientMetadataUrl: string | undefined): Installation {
   const redirects: URL[] = [];
@@ -92,12 +113,20 @@ function installSdkV1(url: string, clientMetadataUrl: string | undefined): Insta
   return installV1(url, exampleProviderV1(REDIRECT_URL, SDK_METADATA, onRedirect, clientMetadataUrl), redirects);
 }
 
-function installSdkV1Full(url: string, clientMetadataUrl: string | undefined): Installation {
-  const authProvider = new FullProvider(REDIRECT_URL, SDK_METADATA, clientMetadataUrl);
-  return installV1(url, authProvider as OAuthClientProvider, authProvider.redirects);
+function installSdkV1Full(
+  url: string,
+  authProvider: FullProvider | SharedFileProvider,
+  personDelayMs?: number,
+): Installation {
+  return installV1(url, authProvider as OAuthClientProvider, authProvider.redirects, personDelayMs);
 }
 
-function installV1(url: string, authProvider: OAuthClientProvider, redirects: readonly URL[]): Installation {
+function installV1(
+  url: string,
+  authProvider: OAuthClientProvider,
+  redirects: readonly URL[],
+  personDelayMs?: number,
+): Installation {
   const transport = () => new TransportV1(new URL(url), { authProvider });
   return {
     get tabs() {
@@ -110,7 +139,7 @@ function installV1(url: string, authProvider: OAuthClientProvider, redirects: re
       } catch (error) {
         const redirect = redirects.at(-1);
         if (!(error instanceof UnauthorizedV1) || redirect === undefined) throw error;
-        await first.finishAuth((await redirectOf(redirect)).searchParams.get('code') ?? '');
+        await first.finishAuth((await redirectOf(redirect, personDelayMs)).searchParams.get('code') ?? '');
         return connectV1(transport());
       }
     },
@@ -118,8 +147,11 @@ function installV1(url: string, authProvider: OAuthClientProvider, redirects: re
 }
 
 /** As v2's guide "Authenticate a user with OAuth" does it. */
-function installSdkV2(url: string, clientMetadataUrl: string | undefined): Installation {
-  const authProvider = new FullProvider(REDIRECT_URL, SDK_METADATA, clientMetadataUrl);
+function installSdkV2(
+  url: string,
+  authProvider: FullProvider | SharedFileProvider,
+  personDelayMs?: number,
+): Installation {
   const transport = () => new TransportV2(new URL(url), { authProvider });
   return {
     get tabs() {
@@ -132,7 +164,7 @@ function installSdkV2(url: string, clientMetadataUrl: string | undefined): Insta
       } catch (error) {
         const redirect = authProvider.redirects.at(-1);
         if (!(error instanceof UnauthorizedV2) || redirect === undefined) throw error;
-        const { searchParams } = await redirectOf(redirect);
+        const { searchParams } = await redirectOf(redirect, personDelayMs);
         if (searchParams.get('state') !== authProvider.lastState) throw new Error('state mismatch', { cause: error });
         await first.finishAuth(searchParams);
         return connectV2(transport());
@@ -142,7 +174,8 @@ function installSdkV2(url: string, clientMetadataUrl: string | undefined): Insta
 }
 
 /** What a callback endpoint of the application would be called with. */
-async function redirectOf(authorizationUrl: string | URL): Promise<URL> {
+async function redirectOf(authorizationUrl: string | URL, personDelayMs = 0): Promise<URL> {
+  if (personDelayMs > 0) await sleep(personDelayMs);
   const response = await fetch(authorizationUrl, { redirect: 'manual' });
   await response.body?.cancel();
   const location = response.headers.get('location');

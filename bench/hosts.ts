@@ -12,7 +12,7 @@ export interface Connection {
 }
 
 const INFO = { name: 'bench', version: '1.0.0' };
-const OPTIONS = { timeout: 15_000 };
+const OPTIONS = { timeout: 60_000 };
 
 export async function connectV1(transport: TransportV1): Promise<Connection> {
   const client = new ClientV1(INFO);

@@ -1,11 +1,14 @@
-/** Runs one measurement in a process of its own and hands its numbers to the parent. Usage: part.ts NAME URL CONTROL_URL */
+/** Runs one measurement in a process of its own and hands its numbers to the parent. Usage: part.ts NAME URL CONTROL_URL [BACKENDS] */
 import { measureAddedTime } from './added-time.js';
+import type { Backends } from './backends.js';
 import { measureConcurrency } from './concurrency.js';
+import { measureHotPath } from './hot-path.js';
 import { loadLibrary } from './library.js';
 import { measureLoopbackRatio } from './loopback-ratio.js';
 import { countRequests } from './request-counts.js';
+import { measureStores } from './store-times.js';
 
-const [name, url = '', controlUrl = ''] = process.argv.slice(2);
+const [name, url = '', controlUrl = '', backends = '{}'] = process.argv.slice(2);
 const library = await loadLibrary();
 const server = { url, controlUrl };
 
@@ -22,6 +25,10 @@ async function measure(): Promise<unknown> {
       return countRequests(library, server);
     case 'concurrency':
       return measureConcurrency(library, server);
+    case 'hot-path':
+      return measureHotPath(library, JSON.parse(backends) as Backends);
+    case 'stores':
+      return measureStores(library, JSON.parse(backends) as Backends);
     default:
       throw new Error(`There is no measurement ${name}.`);
   }

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { Results } from './results.js';
-import { type Row, type Section, sections } from './rows.js';
+import { sections } from './rows.js';
+import type { Row, Section } from './table.js';
 
 const HEAD = ['', 'ours', 'v1 SDK', 'v2 SDK', 'bound', 'verdict'] as const;
 

@@ -1,10 +1,14 @@
 import type { AddedTime } from './added-time.js';
 import type { Concurrency } from './concurrency.js';
 import type { ContenderName } from './contenders.js';
+import type { FleetResult } from './fleet.js';
+import type { HotPath } from './hot-path.js';
 import type { ImportTime } from './import-time.js';
 import type { LoopbackRatio } from './loopback-ratio.js';
 import type { Packages } from './packages.js';
+import type { SharedSessionResult } from './processes.js';
 import type { FirstResult } from './request-counts.js';
+import type { StoreTimes } from './store-times.js';
 
 /** Everything that was measured in one run; what could not be measured is missing. */
 export interface Results {
@@ -15,6 +19,12 @@ export interface Results {
   concurrency?: Readonly<Record<ContenderName, Concurrency>>;
   importTime?: ImportTime;
   packages?: Packages;
+  hotPath?: HotPath;
+  stores?: StoreTimes;
+  processes?: readonly SharedSessionResult[];
+  fleet?: FleetResult;
+  /** What this machine lacks for some of it, a sentence each. */
+  missing?: readonly string[];
   readonly failures: string[];
 }
 

@@ -1,32 +1,12 @@
 import type { Concurrency } from './concurrency.js';
 import type { ContenderName } from './contenders.js';
+import { fleetSections } from './fleet-rows.js';
+import { processSections } from './process-rows.js';
 import type { FirstResult } from './request-counts.js';
 import type { Results } from './results.js';
 import type { Estimate } from './statistics.js';
-
-/** One line of the table. */
-export interface Row {
-  readonly feature: string;
-  /** What the cells hold, where the feature alone does not say it: in the terminal the section's title does. */
-  readonly detail?: string;
-  readonly ours: string;
-  readonly v1: string;
-  readonly v2: string;
-  readonly bound: string;
-  /** `undefined` where there is no bound. */
-  readonly verdict: Verdict | undefined;
-  /** Shown in the README too. */
-  readonly main: boolean;
-}
-
-/** `unclear`: above the bound, but so near that the confidence interval contains it. */
-export type Verdict = 'met' | 'unclear' | 'MISSED';
-
-export interface Section {
-  readonly title: string;
-  readonly rows: readonly Row[];
-  readonly notes: readonly string[];
-}
+import { storeSections } from './store-rows.js';
+import { both, judge, type Row, type Section, show, times } from './table.js';
 
 const ADDED_MICROSECONDS = 5;
 const LOOPBACK_RATIO = 1.03;
@@ -40,6 +20,9 @@ export function sections(results: Results): Section[] {
     loopbackRatio(results),
     requests(results),
     concurrency(results),
+    ...processSections(results),
+    ...storeSections(results),
+    ...fleetSections(results),
     importTime(results),
     packages(results),
   ].filter((section) => section !== undefined);
@@ -241,25 +224,6 @@ function packages({ packages: measured }: Results): Section | undefined {
   };
 }
 
-function judge(bound: number, ...estimates: readonly Estimate[]): Verdict {
-  const above = estimates.filter(({ median }) => !(median <= bound));
-  if (above.length === 0) return 'met';
-  return above.some(({ low }) => low > bound) ? 'MISSED' : 'unclear';
-}
-
-/** Ours inside the v1 client, and inside the v2 client where that differs. */
-function both(v1: string, v2: string): string {
-  return v1 === v2 ? v1 : `${v1}, v2: ${v2}`;
-}
-
 function micros(value: Estimate): string {
   return show(value, 1);
-}
-
-function times(value: Estimate): string {
-  return show(value, 3);
-}
-
-function show({ median, low, high }: Estimate, digits: number): string {
-  return `${median.toFixed(digits)} ±${((high - low) / 2).toFixed(digits)}`;
 }

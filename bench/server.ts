@@ -1,7 +1,15 @@
 /** The server of every measurement, in a process of its own: it must not share an event loop with what is timed. */
+import { subscribe } from 'node:diagnostics_channel';
+import type { Server } from 'node:http';
 import { listenOnLoopback, readJson, sendJson } from '../examples/servers/loopback-server.js';
 import { startRotatingServer } from '../examples/servers/rotating-server.js';
 import type { Command, ServerAddress, ServerReading } from './server-control.js';
+
+/** Longer than any pause of a measurement, in ms: a connection that the server ends while a request is on its way fails a call of whichever client. */
+const KEEP_ALIVE_MS = 120_000;
+subscribe('http.server.request.start', (message) => {
+  (message as { server: Server }).server.keepAliveTimeout = KEEP_ALIVE_MS;
+});
 
 const server = await startRotatingServer({ cimd: true });
 

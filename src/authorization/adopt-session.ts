@@ -17,9 +17,10 @@ export async function adoptStored(
   const stored = reloaded === undefined ? undefined : tokens.peek();
   if (stored === undefined || stored.accessToken === refused) return undefined;
   const wanted = unionScopes(scope, additionalScope);
-  if (coversScope(stored.scope, wanted)) return stored;
   const asked = await undamaged(async () => readContext(stored)?.requestedScope ?? []);
-  if (asked === undefined || !coversScope(unionScopes(asked, stored.scope), wanted)) return undefined;
+  if (asked === undefined) return undefined;
+  if (coversScope(stored.scope, wanted)) return stored;
+  if (!coversScope(unionScopes(asked, stored.scope), wanted)) return undefined;
   // A refresh of the refused ones brings no more than they had.
   return coversScope(requested, wanted) ? undefined : stored;
 }

@@ -8,7 +8,7 @@ import { StoreWatch } from './store-watch.js';
 import { decodeTokens, encodeTokens } from './token-codec.js';
 import type { TokenSet } from './token-set.js';
 
-/** How many unwritten token sets in a row are remembered. */
+/** How many tokens are remembered that others have taken the place of. */
 const MOST_REPLACED = 20;
 
 /** Tokens that could not be written yet. */
@@ -45,6 +45,8 @@ export class TokenRecord {
   readonly #watch: StoreWatch;
   #pending: Pending | undefined;
   #flushing = false;
+  /** Access tokens of this session that are known to have been replaced, here or elsewhere. */
+  readonly #replaced = new Set<string>();
 
   constructor(options: TokenRecordParts) {
     this.#store = options.store;
@@ -84,7 +86,12 @@ export class TokenRecord {
       }
       return this.#pending?.tokens;
     }
-    return this.#newer(text === undefined ? undefined : decodeTokens(text));
+    const stored = text === undefined ? undefined : decodeTokens(text);
+    if (inMemory !== undefined && stored !== undefined && this.#hasGoneBack(stored, inMemory)) {
+      // Its refresh token was used: presented again, it would end the session.
+      this.keep(inMemory, stored.accessToken, wentBack());
+    }
+    return this.#newer(stored);
   }
 
   /**
@@ -122,6 +129,8 @@ export class TokenRecord {
     const pending = this.#pending;
     try {
       await this.#put(tokens, lease);
+      if (replaces !== undefined && replaces !== tokens.accessToken) this.#replaced.add(replaces);
+      this.#replaced.delete(tokens.accessToken);
       if (this.#pending === pending) this.#pending = undefined;
     } catch (cause) {
       const error = asStoreError(cause, 'written', tokens);
@@ -203,6 +212,18 @@ export class TokenRecord {
     }
   }
 
+  /** Whether the store lost its last writes (a failover, a restored backup) and gives what was replaced before. */
+  #hasGoneBack(stored: TokenSet, inMemory: TokenSet): boolean {
+    if (stored.accessToken === inMemory.accessToken || this.#pending !== undefined) return false;
+    if (this.#replaced.has(stored.accessToken)) return true;
+    this.#replaced.add(inMemory.accessToken);
+    for (const eldest of this.#replaced) {
+      if (this.#replaced.size <= MOST_REPLACED) break;
+      this.#replaced.delete(eldest);
+    }
+    return false;
+  }
+
   #newer(stored: TokenSet | undefined): TokenSet | undefined {
     const pending = this.#pending;
     if (pending === undefined) return stored;
@@ -216,6 +237,14 @@ export class TokenRecord {
 function isOvertaken({ tokens, replaces, conditional }: Pending, stored: TokenSet | undefined): boolean {
   if (stored === undefined) return conditional === true && !replaces.includes(undefined);
   return stored.accessToken !== tokens.accessToken && !replaces.includes(stored.accessToken);
+}
+
+function wentBack(): McpOAuthError {
+  return new McpOAuthError(
+    'store_failed',
+    'The token store gave tokens that were replaced before: it lost its last writes. The session goes on from memory and is written again.',
+    { stage: 'store' },
+  );
 }
 
 function isBroken(error: McpOAuthError): boolean {

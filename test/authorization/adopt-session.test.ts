@@ -64,7 +64,8 @@ describe('tokens that another window stored', () => {
     expect(await adopted(stored, { scope: ['r', 'w'], refused: 'old', requested: ['r', 'w'] })).toBeUndefined();
   });
 
-  it('are not adopted where scopes are wanted and it cannot be read what was asked for', async () => {
+  it('are not adopted where it cannot be read what they were issued for', async () => {
+    expect(await adopted({ damaged: true })).toBeUndefined();
     expect(await adopted({ damaged: true }, { scope: ['w'] })).toBeUndefined();
   });
 

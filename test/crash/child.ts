@@ -24,7 +24,7 @@ const provider = createAuthProvider({
   store: new WatchedStore({ directory: job.directory, keyStorage: 'file', clock }, steps),
   fetch: watchedFetch(steps),
   clock,
-  timeouts: { signIn: 10_000 },
+  timeouts: { signIn: 20_000 },
   openBrowser: (url) => steps.run('open the browser', true, async () => report({ type: 'tab', url })),
 });
 

@@ -9,7 +9,7 @@ import type { Job, Step } from './protocol.js';
 import type { Outcome, Scenario } from './scenarios.js';
 
 /** How many processes run at a time. */
-const LANES = 3;
+const LANES = 5;
 /** How long a start after a kill may take on a busy machine, in ms. */
 const NEXT_START_MS = 8_000;
 /** The same where the killed process had a lock but had not yet written into its file who has it: that is judged by its age. */

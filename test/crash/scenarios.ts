@@ -81,7 +81,7 @@ const TAKEOVER: Scenario = {
   },
 };
 
-const SIGN_IN: Scenario = {
+export const SIGN_IN: Scenario = {
   title: 'a first sign-in',
   action: 'echo',
   offsetMs: 0,

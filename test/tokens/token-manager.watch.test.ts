@@ -207,6 +207,26 @@ describe('TokenManager: what others in the process do is heard of at once', () =
     expect((await stored())?.accessToken).toBe('at-4');
   });
 
+  it.each([
+    'here',
+    'there',
+  ] as const)('a store that loses its last write, of %s, does not bring a used refresh token back', async (writer) => {
+    const world = await neighbours();
+    const { clock, server, put, here, stored } = world;
+    const former = await stored();
+    clock.advance(HOUR);
+    await world[writer].getAccessToken();
+    await here.reload();
+    await put(former as NonNullable<typeof former>);
+    expect((await here.reload())?.accessToken).toBe('at-2');
+    await here.getAccessToken();
+    await settle();
+    expect((await stored())?.accessToken).toBe('at-2');
+    clock.advance(HOUR);
+    expect(await here.getAccessToken()).toBe('at-3');
+    expect([server.requests, server.revoked]).toEqual([2, false]);
+  });
+
   it('a refused token that was replaced elsewhere costs no refresh', async () => {
     const { server, here, there } = await neighbours();
     const [mine] = await Promise.all([here.refresh('at-1'), there.setTokens(server.issue())]);
