@@ -11,6 +11,9 @@ interface LockEntry {
   readonly version?: string;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly os?: readonly string[];
+  readonly cpu?: readonly string[];
+  readonly libc?: readonly string[];
 }
 
 interface Lock {
@@ -38,12 +41,20 @@ function needed(lock: Lock, from: string): Set<string> {
     const entry = lock.packages[location];
     for (const name of Object.keys({ ...entry?.dependencies, ...entry?.optionalDependencies })) {
       const found = locate(lock, location, name);
-      if (found === undefined || seen.has(found)) continue;
+      if (found === undefined || seen.has(found) || !isForThisMachine(lock.packages[found])) continue;
       seen.add(found);
       queue.push(found);
     }
   }
   return new Set([...seen].map((location) => label(lock, location)));
+}
+
+/** Of a package with a binary for each system, npm installs the one that fits. */
+function isForThisMachine({ os, cpu, libc }: LockEntry = {}): boolean {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  const ownLibc = header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
+  const fits = (allowed: readonly string[] | undefined, own: string) => allowed?.includes(own) ?? true;
+  return fits(os, process.platform) && fits(cpu, process.arch) && (process.platform !== 'linux' || fits(libc, ownLibc));
 }
 
 /** Where Node would find `name` from `location`; an optional one may be nowhere. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Backends, freshLocation, type StoreName } from './backends.js';
 import { control, observe, type ServerAddress } from './server-control.js';
+import { median } from './statistics.js';
 import type { SharedSession, SharingContender, WindowCommand, WindowReply } from './window-messages.js';
 import { startWindows, type Window } from './windows.js';
 
@@ -16,9 +17,19 @@ export interface SharedBurst {
   readonly familiesRevoked: number;
   /** From the word to all until the last one was done, in ms. */
   readonly ms: number;
-  /** The same calls with a token that is valid. */
-  readonly plainMs: number;
   readonly reasons: Readonly<Record<string, number>>;
+}
+
+/** One call in each process: how long it takes until all have a token that one of them obtained. */
+export interface SharedTurns {
+  readonly processes: number;
+  readonly turns: number;
+  /** In all turns; there is one to be done in each. */
+  readonly refreshes: number;
+  /** Median, in ms, after a revocation. */
+  readonly ms: number;
+  /** The same with a token that is valid. */
+  readonly plainMs: number;
 }
 
 /** What processes did that started at once without a session. */
@@ -34,12 +45,17 @@ export interface ColdStart {
 
 export type Moment = 'expiry' | 'revocation';
 
+export interface SharedBursts extends Readonly<Record<Moment, SharedBurst>> {
+  /** Of ours only. */
+  readonly turns?: SharedTurns;
+}
+
 /** One contender with one store. */
 export interface SharedSessionResult {
   readonly contender: SharingContender;
   readonly store: StoreName | 'json';
   /** By number of processes, the smallest first. */
-  readonly bursts: readonly Readonly<Record<Moment, SharedBurst>>[];
+  readonly bursts: readonly SharedBursts[];
   readonly cold: ColdStart;
 }
 
@@ -50,6 +66,7 @@ export interface SharedSessions {
 }
 
 const CALLS = 100;
+const TURNS = 5;
 const MOST = 32;
 /** Peers get as many: more would only take longer. */
 const FEW = 8;
@@ -75,7 +92,7 @@ export async function measureProcesses(
     const start = performance.now();
     const group = new Group(server, contender, () => sessionOf(backends, store));
     try {
-      const bursts: SharedSessionResult['bursts'][number][] = [];
+      const bursts: SharedBursts[] = [];
       for (const number of numbers) bursts.push(await group.bursts(windows.all.slice(0, number)));
       measured.push({ contender, store, bursts, cold: await group.coldStart(windows.all.slice(0, FEW)) });
     } catch (error) {
@@ -86,7 +103,6 @@ export async function measureProcesses(
     console.error(`  ${contender}, ${store}: ${((performance.now() - start) / 1_000).toFixed(1)} s`);
   };
   try {
-    await new Group(server, 'oursV1', () => sessionOf(backends, 'file')).warmUp(windows.all);
     for (const store of backends.names) {
       if (store !== 'memory') await measure('oursV1', store, [1, FEW, MOST]);
     }
@@ -116,27 +132,18 @@ class Group {
     this.#fresh = fresh;
   }
 
-  /** What was never run before takes several times as long. */
-  async warmUp(windows: readonly Window[]): Promise<void> {
+  async bursts(windows: readonly Window[]): Promise<SharedBursts> {
+    const isOurs = this.#contender.startsWith('ours');
     await this.#start(windows);
-    await this.#connect(windows);
-    worked(await together(windows, { type: 'call', calls: CALLS }));
-    await together(windows, { type: 'close' });
-  }
-
-  async bursts(windows: readonly Window[]): Promise<Readonly<Record<Moment, SharedBurst>>> {
-    await this.#start(windows);
-    await this.#connect(windows);
-    const plain = await together(windows, { type: 'call', calls: CALLS });
-    worked(plain);
+    const turns = isOurs ? await this.#turns(windows) : undefined;
     await control(this.#server, { revokeAccessTokens: true });
-    const revocation = await this.#burst(windows, plain.ms);
+    const revocation = await this.#burst(windows);
     // Ours has lived through it; the session of a peer may be gone.
-    if (!this.#contender.startsWith('ours')) await this.#start(windows);
+    if (!isOurs) await this.#start(windows);
     await this.#expire(windows);
-    const expiry = await this.#burst(windows, plain.ms);
+    const expiry = await this.#burst(windows);
     await together(windows, { type: 'close' });
-    return { expiry, revocation };
+    return { expiry, revocation, ...(turns !== undefined && { turns }) };
   }
 
   async coldStart(windows: readonly Window[]): Promise<ColdStart> {
@@ -162,14 +169,33 @@ class Group {
     const open = this.#open(0);
     worked(await together(windows.slice(0, 1), open));
     worked(await together(windows.slice(1), open));
-  }
-
-  /** Opens the connections that a burst needs, one window after the other: of 3,200 in one moment a server drops some for seconds. */
-  async #connect(windows: readonly Window[]): Promise<void> {
+    // The connections for a burst, one window after the other: of 3,200 in one moment a server drops some for seconds.
     for (const window of windows) worked(await together([window], { type: 'call', calls: CALLS }));
   }
 
-  async #burst(windows: readonly Window[], plainMs: number): Promise<SharedBurst> {
+  async #turns(windows: readonly Window[]): Promise<SharedTurns> {
+    const [plain, revoked]: [number[], number[]] = [[], []];
+    const { counts } = await observe(this.#server, async () => {
+      for (let turn = 0; turn < TURNS; turn += 1) {
+        const before = await together(windows, { type: 'call', calls: 1 });
+        await control(this.#server, { revokeAccessTokens: true });
+        const after = await together(windows, { type: 'call', calls: 1 });
+        worked(before);
+        worked(after);
+        plain.push(before.ms);
+        revoked.push(after.ms);
+      }
+    });
+    return {
+      processes: windows.length,
+      turns: TURNS,
+      refreshes: counts['token:refresh_token'] ?? 0,
+      ms: median(revoked),
+      plainMs: median(plain),
+    };
+  }
+
+  async #burst(windows: readonly Window[]): Promise<SharedBurst> {
     let outcome = nothing();
     const { counts, familiesRevoked } = await observe(this.#server, async () => {
       outcome = await together(windows, { type: 'call', calls: CALLS });
@@ -183,7 +209,6 @@ class Group {
       tabs,
       familiesRevoked,
       ms,
-      plainMs,
       reasons,
     };
   }

@@ -31,8 +31,8 @@ export interface StoreGrowth {
   readonly setTtl: Estimate;
   /** Milliseconds with many. */
   readonly withMany: Readonly<Record<Operation, number>>;
-  /** Reading one item without a store around it, where the keychain's own part is to be told apart. */
-  readonly bareGet?: Estimate;
+  /** Reading and writing one item without a store around it, where the keychain's own part is to be told apart. */
+  readonly bare?: Readonly<Record<'get' | 'set', Estimate>>;
 }
 
 export interface StoreTimes {
@@ -47,9 +47,9 @@ type Operation = 'get' | 'set' | 'setTtl';
 const FEW = 10;
 const MANY = 10_000;
 /** The Secret Service writes its whole file at each change, so that filling it takes the square of the number. */
-const MANY_IN_KEYCHAIN = 300;
-const ROUNDS = 30;
-const OPERATIONS_A_ROUND: Readonly<Record<Operation, number>> = { get: 10, set: 10, setTtl: 2 };
+const MANY_IN_KEYCHAIN = 200;
+const ROUNDS = 20;
+const OPERATIONS_A_ROUND: Readonly<Record<Operation, number>> = { get: 10, set: 5, setTtl: 2 };
 const TTL_MS = 600_000;
 const FILL_AT_ONCE = 16;
 const VALUE = JSON.stringify({ v: 1, tokens: realisticTokens() });
@@ -121,19 +121,23 @@ async function measureKeychainGrowth(library: Library, backends: Backends): Prom
   await bare.setPassword(VALUE);
   const measure = async () => {
     const samples = emptySamples();
-    const bareGet: number[] = [];
+    const [bareGet, bareSet]: [number[], number[]] = [[], []];
     for (let round = 0; round < ROUNDS; round += 1) {
       await sample(store, () => anyOf(FEW), samples);
       bareGet.push(median(await timeEach(OPERATIONS_A_ROUND.get, () => bare.getPassword())));
+      bareSet.push(median(await timeEach(OPERATIONS_A_ROUND.setTtl, () => bare.setPassword(VALUE))));
     }
-    return { samples, bareGet };
+    return { samples, bareGet, bareSet };
   };
   await fill(store, FEW);
   const few = await measure();
   await fill(store, MANY_IN_KEYCHAIN);
   const many = await measure();
   await close();
-  return { ...compare(few.samples, many.samples, MANY_IN_KEYCHAIN), bareGet: ratios(many.bareGet, few.bareGet) };
+  return {
+    ...compare(few.samples, many.samples, MANY_IN_KEYCHAIN),
+    bare: { get: ratios(many.bareGet, few.bareGet), set: ratios(many.bareSet, few.bareSet) },
+  };
 }
 
 function compare(few: Samples, many: Samples, manySessions: number): StoreGrowth {

@@ -76,7 +76,7 @@ const CASES: readonly Case[] = [
     name: 'F23: the browser is closed',
     code: 'sign_in_timeout',
     tabs: 1,
-    options: () => ({ timeouts: { signIn: 100 }, openBrowser: closing(absentPerson()).openBrowser }),
+    options: () => ({ timeouts: { signIn: 500 }, openBrowser: closing(absentPerson()).openBrowser }),
   },
   {
     name: 'registration is refused',
