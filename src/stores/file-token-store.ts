@@ -28,6 +28,8 @@ const ENTRY_FILE = /^([0-9a-f]{64})\.json$/;
 const LIST_CONCURRENCY = 16;
 /** How many files a write with a lifetime looks at for others that are over. */
 const SWEPT_AT_A_TIME = 32;
+/** How many names of files may be read for each write with a lifetime. */
+const NAMES_FOR_A_WRITE = 100;
 
 const KEY_STORAGES: ReadonlySet<unknown> = new Set(['auto', 'keychain', 'file'] satisfies KeyStorage[]);
 
@@ -76,6 +78,8 @@ export class FileTokenStore implements TokenStore {
   /** Keeps the operations on one file in the order of the calls. */
   readonly #order: KeyedMutex;
   #swept = false;
+  /** How many writes with a lifetime until the next looks for others that are over. */
+  #sweepIn = 0;
 
   /** @throws {McpOAuthError} `invalid_options` without a directory, or with another malformed option */
   constructor(options: FileTokenStoreOptions) {
@@ -254,8 +258,12 @@ export class FileTokenStore implements TokenStore {
 
   /** Removes entries that are over, among a few that are picked by chance: bounded work, and none lies about for ever. */
   async #sweepExpired(own: string, box: Box): Promise<void> {
+    this.#sweepIn -= 1;
+    if (this.#sweepIn > 0) return;
     try {
       const names = (await this.#entryNames()).filter((name) => name !== own);
+      // To look at a large directory costs something, so it is done more rarely.
+      this.#sweepIn = names.length / NAMES_FOR_A_WRITE;
       const start = Math.floor(Math.random() * names.length);
       for (const name of [...names.slice(start), ...names.slice(0, start)].slice(0, SWEPT_AT_A_TIME)) {
         const path = this.#path(name);
