@@ -34,6 +34,10 @@ const { values } = parseArgs({
 
 const only = values.only?.split(',');
 const deadline = new AbortController();
+// Ended from outside, it still ends what it started.
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => deadline.abort(new Error(`it was ended by ${name}`)));
+}
 const timer = setTimeout(() => deadline.abort(new Error('the time was over')), DEADLINE_MS);
 try {
   const results = await measureAll(deadline.signal);

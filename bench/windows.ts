@@ -44,7 +44,16 @@ export async function startWindows({ count, directory, env, signal }: WindowOpti
     child.on('error', () => {});
     children.push({ child, ended: exited(child) });
   }
-  await Promise.all(children.map(({ child }) => firstMessage(child)));
+  const close = async () => {
+    for (const { child } of children) if (child.connected) child.disconnect();
+    await Promise.all(children.map(({ ended }) => ended));
+  };
+  try {
+    await Promise.all(children.map(({ child }) => firstMessage(child)));
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     all: children.map(({ child }) => ({
       ask(command) {
@@ -54,10 +63,7 @@ export async function startWindows({ count, directory, env, signal }: WindowOpti
         return reply;
       },
     })),
-    async close() {
-      for (const { child } of children) if (child.connected) child.disconnect();
-      await Promise.all(children.map(({ ended }) => ended));
-    },
+    close,
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Buffer } from 'node:buffer';
 import type { Clock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
-import { type Cipher, decryptBy, encryptBy } from './file-cipher.js';
+import type { Cipher } from './cipher.js';
+import { decryptBy, encryptBy } from './file-cipher.js';
 import {
   type Damage,
   type Entry,

@@ -3,26 +3,10 @@ import type { Clock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import { excerpt } from '../http/index.js';
 import { answerWithin } from './answer-within.js';
+import type { Cipher } from './cipher.js';
 
 /** How long a cipher may take for one entry, in ms. */
 const CIPHER_TIMEOUT_MS = 10_000;
-
-/**
- * What encrypts the entries of a {@link FileTokenStore} in place of its own key. Electron's `safeStorage`, once the app is ready:
- *
- * ```ts
- * const cipher: Cipher = {
- *   encrypt: (plaintext) => safeStorage.encryptString(plaintext),
- *   decrypt: (ciphertext) => safeStorage.decryptString(Buffer.from(ciphertext)),
- * };
- * ```
- *
- * Both may throw, and should where they cannot do their work now: a file is then neither overwritten nor set aside. Each is given 10 s.
- */
-export interface Cipher {
-  encrypt(plaintext: string): Uint8Array | Promise<Uint8Array>;
-  decrypt(ciphertext: Uint8Array): string | Promise<string>;
-}
 
 /** Encrypts by the application's cipher. @throws {McpOAuthError} `store_failed`, without a word of what was to be encrypted */
 export async function encryptBy(cipher: Cipher, plaintext: string, clock: Clock): Promise<Buffer> {

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { createFile, withFile } from './file-access.js';
 import { KEY_BYTES, parseObject } from './file-envelope.js';
+import type { KeyStorage } from './key-storage.js';
 import type { Keychain } from './keychain.js';
 import { openKeychain } from './keychain-backend.js';
 import type { Keytar } from './keychain-keytar.js';
@@ -20,9 +21,6 @@ const SERVICE = 'mcp-oauth-client file key';
 const REST_MS = 5_000;
 
 const SYSTEM: KeychainSystem = { platform: process.platform, env: process.env, openKeychain };
-
-/** Where the key of a new directory is put. */
-export type KeyStorage = 'auto' | 'keychain' | 'file';
 
 /** Options of {@link DirectoryKey}. */
 export interface DirectoryKeyOptions {

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Clock, systemClock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
+import type { Cipher } from './cipher.js';
 import {
   LARGEST_FILE_BYTES,
   removeFile,
@@ -12,13 +13,13 @@ import {
   withFile,
 } from './file-access.js';
 import { type Box, cipherBox, cipherMissing, keyBox } from './file-box.js';
-import type { Cipher } from './file-cipher.js';
 import { type Entry, entryName, readEnvelope } from './file-envelope.js';
 import { fileFailure } from './file-error.js';
 import { removeStaleTemporaries, setDamagedAside } from './file-housekeeping.js';
-import { DirectoryKey, type KeyStorage, keyMissing } from './file-key.js';
+import { DirectoryKey, keyMissing } from './file-key.js';
 import { FileLock } from './file-lock.js';
 import { ProcessNotices } from './file-notices.js';
+import type { KeyStorage } from './key-storage.js';
 import type { Keytar } from './keychain-keytar.js';
 import { KeyedMutex } from './keyed-mutex.js';
 import type { Lease, LockOptions, TokenStore } from './token-store.js';

@@ -1,6 +1,6 @@
-export type { Cipher } from './file-cipher.js';
-export type { KeyStorage } from './file-key.js';
+export type { Cipher } from './cipher.js';
 export { FileTokenStore, type FileTokenStoreOptions } from './file-token-store.js';
+export type { KeyStorage } from './key-storage.js';
 export type { Keytar } from './keychain-keytar.js';
 export { KeychainTokenStore, type KeychainTokenStoreOptions } from './keychain-token-store.js';
 export { MemoryTokenStore } from './memory-token-store.js';

@@ -2,9 +2,13 @@ import type { KeychainDriver } from './keychain-driver.js';
 
 /** What this library uses of the module `keytar`. */
 export interface Keytar {
+  /** The secret of an item, or `null` where there is none. */
   getPassword(service: string, account: string): Promise<string | null>;
+  /** Writes an item in its place. */
   setPassword(service: string, account: string, password: string): Promise<void>;
+  /** Removes an item, and tells whether it was there. */
   deletePassword(service: string, account: string): Promise<boolean>;
+  /** All items of a service. */
   findCredentials(service: string): Promise<{ account: string; password: string }[]>;
 }
 

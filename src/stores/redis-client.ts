@@ -4,23 +4,29 @@ import { redisFailure, redisSilence } from './redis-error.js';
 
 /** What {@link RedisTokenStore} needs of a connection. */
 export interface RedisCommands {
+  /** Runs a Lua script. */
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
 }
 
 /** What it needs of a connection to list keys. */
 export interface RedisScanner {
+  /** Gives a page of the names of keys. */
   scan(cursor: string, options: { MATCH: string; COUNT: number }): Promise<{ cursor: unknown; keys: unknown[] }>;
 }
 
 /** A connection, or a pool of them: what `createClient`, `createClientPool` and `createSentinel` of the package `redis` give. */
 export interface RedisSingleClient extends RedisCommands, RedisScanner {
+  /** The same client, whose queued commands the signal takes back. */
   withCommandOptions(options: { abortSignal: AbortSignal }): RedisCommands & RedisScanner;
 }
 
 /** What `createCluster` of the package `redis` gives. */
 export interface RedisClusterClient extends RedisCommands {
+  /** The nodes that hold keys. */
   readonly masters: readonly unknown[];
+  /** The connection to a node. */
   nodeClient(node: unknown): RedisScanner | Promise<RedisScanner>;
+  /** The same client, whose queued commands the signal takes back. */
   withCommandOptions(options: { abortSignal: AbortSignal }): RedisCommands;
 }
 

@@ -8,13 +8,19 @@ import { answerWithin } from './answer-within.js';
  * @see {@link https://code.visualstudio.com/api/references/vscode-api#SecretStorage | SecretStorage in the VS Code API}
  */
 export interface SecretStorageLike {
+  /** The secret, or `undefined` where there is none. */
   get(key: string): PromiseLike<string | undefined>;
+  /** Writes a secret. */
   store(key: string, value: string): PromiseLike<void>;
+  /** Removes a secret. */
   delete(key: string): PromiseLike<void>;
   /** Where it is missing (older versions), the keys are kept in a secret of their own. */
   keys?(): PromiseLike<readonly string[]>;
   /** Tells every window what changed. */
-  readonly onDidChange?: (listener: (event: { readonly key: string }) => unknown) => { dispose(): unknown };
+  readonly onDidChange?: (listener: (event: { readonly key: string }) => unknown) => {
+    /** Ends it. */
+    dispose(): unknown;
+  };
 }
 
 /** A `SecretStorage` whose calls are bounded in time and fail with `store_failed`. */
