@@ -89,6 +89,7 @@ export async function measureProcesses(
     store: SharedSessionResult['store'],
     numbers: readonly number[],
   ): Promise<void> => {
+    if (signal.aborted) return;
     const start = performance.now();
     const group = new Group(server, contender, () => sessionOf(backends, store));
     try {
@@ -96,8 +97,9 @@ export async function measureProcesses(
       for (const number of numbers) bursts.push(await group.bursts(windows.all.slice(0, number)));
       measured.push({ contender, store, bursts, cold: await group.coldStart(windows.all.slice(0, FEW)) });
     } catch (error) {
-      console.error(`  ${contender}, ${store}: ${error}`);
-      failures.push(`${contender}, ${store}: ${error}`);
+      const failure = `${contender}, ${store}: ${signal.aborted ? signal.reason : error}`;
+      console.error(`  ${failure}`);
+      failures.push(failure);
       await Promise.allSettled(windows.all.map((window) => window.ask({ type: 'close' })));
     }
     console.error(`  ${contender}, ${store}: ${((performance.now() - start) / 1_000).toFixed(1)} s`);
