@@ -1,5 +1,5 @@
 import type { McpOAuthError } from './errors.js';
-import type { RegistrationKind } from './types.js';
+import type { RegistrationKind, RemoteKind } from './types.js';
 
 /** What `onEvent` is called with. None carries a secret. */
 export type AuthEvent =
@@ -16,7 +16,22 @@ export type AuthEvent =
   /** A pre-registered client without `issuer` was bound to the first issuer it met. Name the `issuer` to make it explicit. */
   | { readonly type: 'client_bound'; readonly issuer: string; readonly clientId: string }
   /** The user has to visit `url`; a browser is being started where there is one. Show the URL all the same. */
-  | { readonly type: 'authorization_url'; readonly url: string; readonly redirectUri: string }
+  | {
+      readonly type: 'authorization_url';
+      readonly url: string;
+      readonly redirectUri: string;
+      /** Set where the person's browser probably runs on another machine, so that the callback may not get here: let them paste the URL that it ends at into `finishAuthorization`. */
+      readonly remote?: RemoteKind;
+    }
+  /** The user has to enter `userCode` at `verificationUri`, on any device; `verificationUriComplete` has it filled in. */
+  | {
+      readonly type: 'device_code';
+      readonly userCode: string;
+      readonly verificationUri: string;
+      readonly verificationUriComplete?: string;
+      /** When the code runs out, in ms since the epoch. */
+      readonly expiresAt: number;
+    }
   /** The sign-in of another window or process is waited for. Its browser tab is open; `url` leads to the same page. */
   | { readonly type: 'sign_in_elsewhere'; readonly url?: string }
   /** No browser could be started; the sign-in goes on, and someone has to open `url`. */

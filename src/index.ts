@@ -34,6 +34,7 @@ export {
   type Stage,
 } from './errors.js';
 export type { AuthEvent, OnEvent } from './events.js';
+export { type AuthorizationCodeGrant, authorizationCode, type DeviceCodeGrant, deviceCode, type Grant } from './grant.js';
 export {
   type AuthorizationUrlParameters,
   buildAuthorizationUrl,
@@ -114,6 +115,7 @@ export type {
   IssuerException,
   PreRegisteredClient,
   RegistrationKind,
+  RemoteKind,
   ResourceMetadata,
 } from './types.js';
 export {

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from './clock.js';
 import { McpOAuthError } from './errors.js';
 import type { OnEvent } from './events.js';
+import type { Grant } from './grant.js';
 import { additionalParameters } from './grants/index.js';
 import { hostMatcher, isLoopbackHost, type NetworkOptions } from './http/index.js';
 import { type AskForClient, assertClientMetadataUrl, type RegistrationMode } from './registration/index.js';
@@ -64,6 +65,8 @@ export interface AuthProviderOptions {
   readonly initialAccessToken?: string;
   /** Scopes (separated by spaces) to ask for where the server names none; `{ override }` replaces what the server names. */
   readonly scope?: string | { readonly override: string };
+  /** How tokens are obtained. Default: by the browser; where this machine can show none and the server offers it, by device code. */
+  readonly grant?: Grant;
   /** Where tokens and registrations are kept. Default: the system's keychain, else encrypted files in the user's data directory. */
   readonly store?: TokenStore;
   /** Keeps several accounts at one server apart. Default: one account. */

@@ -71,6 +71,9 @@ export interface PreRegisteredClient {
   readonly issuer?: string;
 }
 
+/** Where this process runs, if not on the machine that the person sits at. */
+export type RemoteKind = 'ssh' | 'container' | 'wsl' | 'codespaces' | 'devcontainer';
+
 /** How a client got its id. */
 export type RegistrationKind = 'pre-registered' | 'cimd' | 'dynamic' | 'asked';
 

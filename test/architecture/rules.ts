@@ -10,7 +10,7 @@ const MAX_LINES = 400;
  * token set are vocabulary, although they lie in the folders of what is built on them.
  */
 const ROOMS: readonly (readonly string[])[] = [
-  ['errors.ts', 'types.ts', 'clock.ts', 'events.ts', 'stores/token-store.ts', 'tokens/token-set.ts'],
+  ['errors.ts', 'types.ts', 'clock.ts', 'events.ts', 'grant.ts', 'stores/token-store.ts', 'tokens/token-set.ts'],
   ['http/'],
   ['pkce.ts', 'challenge.ts', 'scope.ts', 'dpop.ts', 'dpop/', 'oauth-error.ts'],
   ['discovery/'],
