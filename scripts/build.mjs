@@ -3,7 +3,7 @@
  * and what an application pays at its start is measured by `npm run bench`.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
@@ -18,10 +18,10 @@ execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'ts
   stdio: 'inherit',
 });
 await build({
-  entryPoints: ['src/index.ts'],
+  entryPoints: { index: 'src/index.ts', cli: 'src/cli/main.ts' },
   outdir: 'dist',
   bundle: true,
-  // What is loaded on use (connections, the browser) stays a file of its own.
+  // What is loaded on use (connections, the browser) stays a file of its own, and so does what the library and the command share.
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
   format: 'esm',
@@ -31,6 +31,9 @@ await build({
   external: Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }),
   logLevel: 'warning',
 });
+
+// npm makes it so when it installs; whoever runs it from a checkout has no npm in between.
+chmodSync('dist/cli.js', 0o755);
 
 const notices = INLINED.map((name) => {
   const folder = dirname(require.resolve(`${name}/package.json`));

@@ -55,6 +55,40 @@ export const hostSystem: StoreSystem = {
   openKeychainStore: (options) => new KeychainTokenStore(options),
 };
 
+/** The two places that a default store chooses between. Nothing is opened or asked before it is told to. */
+export interface DefaultPlaces {
+  /** Of the encrypted files. */
+  readonly directory: string;
+  /** The name under which the keychain shows the items. */
+  readonly service: string;
+  openFiles(keyStorage: KeyStorage): TokenStore;
+  openKeychain(): TokenStore;
+  /** Why the keychain cannot be used, or `undefined` where it can. At most 4 s; never rejects. */
+  keychainObstacle(): Promise<string | undefined>;
+}
+
+/**
+ * The places of an application, for whoever has to look into both.
+ *
+ * @throws McpOAuthError `store_failed` where there is no home directory
+ */
+export function defaultPlaces({
+  system,
+  application,
+  clock,
+}: Pick<DefaultStoreOptions, 'system' | 'application' | 'clock'>): DefaultPlaces {
+  const folder = applicationFolder(application);
+  const directory = placeOf(system, folder);
+  const service = `mcp-oauth-client/${folder}`;
+  return {
+    directory,
+    service,
+    openFiles: (keyStorage) => new FileTokenStore({ directory, keyStorage, clock }),
+    openKeychain: () => system.openKeychainStore({ service, clock }),
+    keychainObstacle: () => keychainObstacle(system, service, clock),
+  };
+}
+
 type Chosen = StoreChoice & { readonly store: TokenStore };
 
 /**
@@ -88,22 +122,20 @@ export function openDefaultStore(options: DefaultStoreOptions): DefaultStore {
 }
 
 async function choose(options: DefaultStoreOptions): Promise<Chosen> {
-  const { system, application, clock, sessionKeys } = options;
   const closed = options.closed();
   if (closed.aborted) throw abortError(closed, 'store');
-  const folder = applicationFolder(application);
-  const directory = placeOf(system, folder);
+  const places = defaultPlaces(options);
+  const { directory, service } = places;
   const inFiles = (reason: string, keyStorage: KeyStorage): Chosen => {
-    return { kind: 'file', reason, store: new FileTokenStore({ directory, keyStorage, clock }) };
+    return { kind: 'file', reason, store: places.openFiles(keyStorage) };
   };
-  if (await holdsAny(directory, sessionKeys())) {
+  if (await holdsAny(directory, options.sessionKeys())) {
     return inFiles(
       `The session is in the encrypted files in ${directory} already, and stays there until it ends.`,
       'auto',
     );
   }
-  const service = `mcp-oauth-client/${folder}`;
-  const obstacle = await untilAborted(keychainObstacle(system, service, clock), closed);
+  const obstacle = await untilAborted(places.keychainObstacle(), closed);
   if (obstacle !== undefined) {
     return inFiles(
       `No store was given, and the system's keychain cannot be used: ${obstacle} Encrypted files in ${directory} take its place.`,
@@ -114,7 +146,7 @@ async function choose(options: DefaultStoreOptions): Promise<Chosen> {
   return {
     kind: 'keychain',
     reason: `No store was given, and the system's keychain works; the service is named ${service}.`,
-    store: system.openKeychainStore({ service, clock }),
+    store: places.openKeychain(),
   };
 }
 

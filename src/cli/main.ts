@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module';
+import { systemClock } from '../clock.js';
+import { hostSystem } from '../stores/file-default-store.js';
+import { EXIT } from './exit-code.js';
+import { run } from './run.js';
+
+/** How long the command may take to end after it was interrupted, in ms. */
+const GRACE_MS = 2_000;
+
+const interruption = new AbortController();
+const interrupt = () => {
+  // Whoever presses Ctrl-C again does not want to wait for what hangs.
+  if (interruption.signal.aborted) process.exit(EXIT.interrupted);
+  interruption.abort();
+  setTimeout(() => process.exit(EXIT.interrupted), GRACE_MS).unref();
+};
+process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt);
+for (const stream of [process.stdout, process.stderr]) {
+  // Whoever read the pipe has gone (`| head`): what is left to say is for nobody.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+const { version } = createRequire(import.meta.url)('mcp-oauth-client/package.json') as { version: string };
+process.exitCode = await run(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  platform: process.platform,
+  signal: interruption.signal,
+  interrupt,
+  clock: systemClock,
+  system: hostSystem,
+  version,
+  importModule: (specifier) => import(specifier),
+});

@@ -1,0 +1,182 @@
+import { type AuthProvider, createAuthProviderOn, type Session } from '../auth-provider.js';
+import type { AuthEvent } from '../events.js';
+import { deviceCode } from '../grant.js';
+import type { AuthProviderOptions, StepUpRequest } from '../options.js';
+import type { PreRegisteredClient } from '../types.js';
+import { eventLines } from './event-lines.js';
+import type { Io } from './io.js';
+import type { OutputFlags, SignInFlags, StoreFlags } from './options.js';
+import { printable } from './printable.js';
+import { askYesNo } from './question.js';
+import { type SignInScreen, signInScreen } from './sign-in-screen.js';
+import { APPLICATION, openGivenStore } from './storage.js';
+import { UsageError } from './usage-error.js';
+
+/** How long a sign-in may take, in ms, where nothing else is said. */
+const SIGN_IN_MS = 300_000;
+
+/** What opens a provider. */
+export interface OpenOptions {
+  readonly flags: StoreFlags & SignInFlags & OutputFlags;
+  /** Whether the command is itself the request to sign in; otherwise it looks whether somebody is there. */
+  readonly explicit: boolean;
+  /** Whether stdin is free to paste a URL into. */
+  readonly canPaste?: boolean;
+}
+
+/** The provider of one session as a command uses it. */
+export interface OpenedProvider {
+  readonly provider: AuthProvider;
+  /** Whether somebody may be asked to sign in. */
+  readonly interactive: boolean;
+  /** How long a sign-in may take, in ms. */
+  readonly signInMs: number;
+  /** Whether tokens were obtained since it was opened. */
+  readonly signedInNow: () => boolean;
+  /** The scopes that a step-up asked for last. */
+  readonly requiredScope: () => readonly string[] | undefined;
+  /** The session, with the place that the command line chose. */
+  readonly describe: (session: Session) => Session;
+  readonly screen: SignInScreen;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens the provider of a session as the flags say, with its progress on stderr.
+ *
+ * @throws UsageError for flags that contradict each other
+ */
+export async function openProvider(io: Io, url: string, options: OpenOptions): Promise<OpenedProvider> {
+  const { flags } = options;
+  const given = await openGivenStore(io, flags);
+  const interactive = mayAsk(io, options);
+  const signInMs = flags.timeout === undefined ? SIGN_IN_MS : flags.timeout * 1_000;
+  const seen: { signedIn: boolean; required: readonly string[] | undefined } = { signedIn: false, required: undefined };
+  const screen = screenFor(io, url, options, signInMs, (line) => provider.finishAuthorization(line));
+  const onEvent = (event: AuthEvent) => {
+    if (event.type === 'signed_in') seen.signedIn = true;
+    screen.onEvent(event);
+  };
+  const onStepUp = (request: StepUpRequest) => {
+    seen.required = request.required;
+    return interactive ? askForScope(io, screen, options, request) : true;
+  };
+  const provider = createAuthProviderOn(io.system, {
+    serverUrl: url,
+    clientMetadata: { client_name: APPLICATION },
+    clock: io.clock,
+    signal: io.signal,
+    interactive,
+    onEvent,
+    onStepUp,
+    timeouts: { signIn: signInMs },
+    ...(given === undefined ? {} : { store: given.store }),
+    ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
+    ...accountOptions(flags),
+    ...clientOptions(io, flags),
+    ...browserOptions(io, flags),
+  });
+  return {
+    provider,
+    interactive,
+    signInMs,
+    signedInNow: () => seen.signedIn,
+    requiredScope: () => seen.required,
+    describe: (session) => (given === undefined ? session : { ...session, store: given.where }),
+    screen,
+    async close() {
+      screen.end();
+      await provider.close();
+    },
+  };
+}
+
+/** A command that runs in a pipe or by a timer must not open tabs that nobody asked for. */
+function mayAsk(io: Io, { flags, explicit }: OpenOptions): boolean {
+  if (flags.nonInteractive === true) return false;
+  if (explicit || flags.interactive === true) return true;
+  return io.stdin.isTTY === true && io.stderr.isTTY === true;
+}
+
+/** With a short code the browser is on whichever device the person likes. */
+function opensBrowser({ browser, device }: SignInFlags): boolean {
+  return browser !== false && device !== true;
+}
+
+function screenFor(
+  io: Io,
+  url: string,
+  { flags, canPaste = true }: OpenOptions,
+  signInMs: number,
+  finish: (callbackUrl: string) => Promise<unknown>,
+): SignInScreen {
+  const quiet = flags.quiet === true;
+  // A person who reads stderr is shown the URL as text, whatever becomes of stdout.
+  if (flags.json === true && io.stderr.isTTY !== true) return eventLines(io, { quiet });
+  return signInScreen(io, { url, quiet, browser: opensBrowser(flags), signInMs, canPaste, finish });
+}
+
+async function askForScope(
+  io: Io,
+  screen: SignInScreen,
+  { canPaste = true }: OpenOptions,
+  { required, method, tool, signal }: StepUpRequest,
+): Promise<boolean> {
+  const what = printable(tool === undefined ? (method ?? 'the request') : `the tool ${tool}`, 200);
+  const scopes = printable(required.join(' '));
+  screen.end();
+  // Whoever cannot be asked here is asked by the authorization server's page.
+  if (!canPaste || io.stdin.isTTY !== true || io.stderr.isTTY !== true) {
+    screen.print(`For ${what} the server asks for more scope: ${scopes}.`);
+    return true;
+  }
+  return askYesNo(io, `For ${what} the server asks for more scope: ${scopes}. Ask for it by a sign-in?`, signal);
+}
+
+function accountOptions({ account }: StoreFlags): Pick<AuthProviderOptions, 'account'> {
+  return account === undefined ? {} : { account };
+}
+
+function clientOptions(io: Io, flags: SignInFlags): Partial<AuthProviderOptions> {
+  const { clientId, clientSecretEnv, clientMetadataUrl, registration } = flags;
+  if (clientId === undefined && clientSecretEnv !== undefined) {
+    throw new UsageError('--client-secret-env needs --client-id.');
+  }
+  if (registration === 'pre-registered' && clientId === undefined) {
+    throw new UsageError('--registration pre-registered needs --client-id.');
+  }
+  if (registration === 'cimd' && clientMetadataUrl === undefined) {
+    throw new UsageError('--registration cimd needs --client-metadata-url.');
+  }
+  return {
+    ...(clientId === undefined ? {} : { clientInformation: preRegistered(io, clientId, clientSecretEnv) }),
+    ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl }),
+    ...(registration === undefined ? {} : { registration }),
+  };
+}
+
+/** A secret never stands in an argument, where every user of the machine can read it. */
+function preRegistered(io: Io, clientId: string, variable: string | undefined): PreRegisteredClient {
+  if (variable === undefined) return { client_id: clientId };
+  const secret = io.env[variable];
+  if (secret === undefined || secret === '') {
+    throw new UsageError(
+      `The environment variable ${printable(variable, 100)} that --client-secret-env names is empty.`,
+    );
+  }
+  return { client_id: clientId, client_secret: secret };
+}
+
+function browserOptions(io: Io, flags: SignInFlags): Partial<AuthProviderOptions> {
+  const { callbackHost: host, callbackPort: port, callbackPath: path } = flags;
+  const openBrowser = opensBrowser(flags) ? io.openBrowser : () => false;
+  return {
+    loopback: {
+      ...(host === undefined ? {} : { host }),
+      ...(port === undefined ? {} : { port }),
+      ...(path === undefined ? {} : { path }),
+    },
+    ...(flags.device === true ? { grant: deviceCode() } : {}),
+    ...(openBrowser === undefined ? {} : { openBrowser }),
+  };
+}

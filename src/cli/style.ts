@@ -1,0 +1,26 @@
+import { styleText } from 'node:util';
+import type { Io, Output } from './io.js';
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Styles text, or leaves it as it is where colours are not wanted. */
+export type Paint = (style: Style, text: string) => string;
+
+/**
+ * Whether to colour: as `NO_COLOR` and `FORCE_COLOR` say, else where there is a terminal that can.
+ *
+ * @see {@link https://no-color.org | NO_COLOR}
+ */
+export function wantsColour(output: Output, env: NodeJS.ProcessEnv): boolean {
+  if ((env['NO_COLOR'] ?? '') !== '') return false;
+  const forced = env['FORCE_COLOR'];
+  if (forced !== undefined && forced !== '') return forced !== '0' && forced !== 'false';
+  return output.isTTY === true && env['TERM'] !== 'dumb' && (output.hasColors?.() ?? false);
+}
+
+/** Styles text for one of the two streams. */
+export function painter(io: Io, stream: 'stdout' | 'stderr'): Paint {
+  const colour = wantsColour(io[stream], io.env);
+  // Whether to colour is decided above, for the stream that is written to.
+  return (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
+}

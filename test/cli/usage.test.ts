@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { SystemStandIn } from '../stores/system-stand-in.js';
+import { command } from './support.js';
+
+const COMMANDS = ['login', 'status', 'logout', 'token', 'tools', 'call', 'doctor'] as const;
+const run = (...argv: string[]) => command(argv, { system: new SystemStandIn('/nowhere') });
+
+describe('mcp-oauth-client', () => {
+  it.each(COMMANDS)('%s explains itself, with its exit codes, on stdout', async (name) => {
+    const { exitCode, stdout, stderr } = await run(name, '--help');
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(new RegExp(`^Usage: mcp-oauth-client ${name} `));
+    expect(stdout).toMatch(/Exit codes:/);
+  });
+
+  it.each(COMMANDS.filter((name) => name !== 'doctor'))('%s shows examples', async (name) => {
+    const { stdout } = await run(name, '--help');
+    expect(stdout).toMatch(/Examples:\n {2}\$ .*mcp-oauth-client/);
+  });
+
+  it('names every command in its own --help, and explains one by help', async () => {
+    const { exitCode, stdout } = await run('--help');
+    expect(exitCode).toBe(0);
+    for (const name of COMMANDS) expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+    expect((await run('help', 'token')).stdout).toContain('Usage: mcp-oauth-client token');
+  });
+
+  it('tells its version', async () => {
+    expect(await run('--version')).toEqual({ exitCode: 0, stdout: '1.2.3\n', stderr: '' });
+  });
+
+  it('shows its help on stderr, as wrong usage, where no command is named', async () => {
+    const { exitCode, stdout, stderr } = await run();
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain('Usage: mcp-oauth-client');
+  });
+
+  it.each([
+    ['an unknown command', ['logni'], 'Did you mean login?'],
+    ['an unknown option', ['login', 'https://mcp.example.com', '--jsno'], 'mcp-oauth-client login --help'],
+    ['a missing URL', ['token'], "missing required argument 'url'"],
+    ['a URL without a scheme', ['login', 'mcp.example.com/mcp'], 'Write https://mcp.example.com/mcp'],
+    ['another scheme', ['login', 'file:///etc/passwd'], 'not an absolute https URL'],
+    ['plain http beyond loopback', ['status', 'http://mcp.example.com/mcp'], 'must be an https URL'],
+    ['a bad port', ['login', 'https://mcp.example.com', '--callback-port', '0'], 'from 1 to 65535'],
+    ['a bad time', ['login', 'https://mcp.example.com', '--timeout', '-1'], 'number of seconds'],
+    ['a bad choice', ['tools', 'https://mcp.example.com', '--transport', 'smtp'], 'Allowed choices are http, sse'],
+    [
+      'a contradiction',
+      ['token', 'https://mcp.example.com', '--interactive', '--non-interactive'],
+      'cannot be used with',
+    ],
+    ['a secret without its client', ['login', 'https://mcp.example.com', '--client-secret-env', 'S'], '--client-id'],
+    [
+      'a secret that is not there',
+      ['login', 'https://mcp.example.com', '--client-id', 'x', '--client-secret-env', 'S'],
+      'S that --client-secret-env names is empty',
+    ],
+    [
+      'a mode without what it needs',
+      ['login', 'https://mcp.example.com', '--registration', 'cimd'],
+      '--client-metadata-url',
+    ],
+    [
+      'a directory for the keychain',
+      ['status', '--store', 'keychain', '--directory', '/x'],
+      '--directory is for files',
+    ],
+  ])('refuses %s as wrong usage', async (_, argv, words) => {
+    const { exitCode, stdout, stderr } = await run(...argv);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(/^error/);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  it('reports wrong usage as JSON with --json', async () => {
+    const { stderr } = await run('login', '--json');
+    expect(JSON.parse(stderr)).toEqual({
+      error: { message: "missing required argument 'url'. Try: mcp-oauth-client login --help", exitCode: 2 },
+    });
+  });
+});
