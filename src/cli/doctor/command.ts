@@ -1,0 +1,128 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Clock, systemClock } from '../../clock.js';
+import { hostMatcher } from '../../http/index.js';
+import type { FetchLike } from '../../types.js';
+import { examine } from './examine.js';
+import { painter } from './paint.js';
+import { type PrintOptions, printStep } from './print-step.js';
+import { printEnd, printHead } from './print-summary.js';
+import { createReferences } from './references.js';
+import type { ExchangeRecord, Report, Step } from './report.js';
+import { scrubber, shownServer } from './scrub.js';
+
+/** What `doctor` needs of the program around it. */
+export interface DoctorIo {
+  readonly stdout: { write(text: string): unknown; readonly columns?: number | undefined };
+  readonly stderr: { write(text: string): unknown };
+  /** Whether the text is coloured. */
+  readonly color: boolean;
+  /** Ends the examination; the command then rejects with `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Sends every request in place of the program's own connections. */
+  readonly fetch?: FetchLike | undefined;
+  readonly clock?: Clock | undefined;
+  /** Called once, with 0 (no problem), 1 (a problem) or 5 (nothing but temporary ones: try again). */
+  setExitCode(code: 0 | 1 | 5): void;
+}
+
+interface Flags {
+  readonly json?: boolean;
+  readonly clientId?: string;
+  readonly clientMetadataUrl?: string;
+  readonly resourceMetadataUrl?: string;
+  readonly allowInsecureHttp: readonly string[];
+  readonly timeout: number;
+  readonly verbose?: boolean;
+}
+
+const HELP = `
+Prints for each step what was asked, what came back, what the specification
+says about it, a verdict (ok, note, warning, problem, skipped) and a remedy.
+
+Exit codes: 0 no problem, 1 a problem, 5 nothing but what may pass: try again.`;
+
+/** Adds `doctor URL` to the program. */
+export function registerDoctor(program: Command, io: DoctorIo): void {
+  program
+    .command('doctor')
+    .description('examine how a server is protected, step by step, without signing in')
+    .argument('<url>', 'the URL of the MCP endpoint')
+    .option('--json', 'print one JSON document')
+    .option('--client-id <id>', 'a client that is registered already')
+    .option('--client-metadata-url <url>', 'a Client ID Metadata Document, which is checked too')
+    .option('--resource-metadata-url <url>', 'where the resource metadata is', absoluteUrl)
+    .option('--allow-insecure-http <host>', 'allow plain http to this host (repeatable)', append, [])
+    .option('--timeout <seconds>', 'how long one request may take', seconds, 10)
+    .option('--verbose', 'print the headers that matter and the JSON documents')
+    .addHelpText('after', HELP)
+    .action((url: string, flags: Flags) => run(url, flags, io));
+}
+
+async function run(serverUrl: string, flags: Flags, io: DoctorIo): Promise<void> {
+  const options = {
+    serverUrl,
+    clientId: flags.clientId,
+    clientMetadataUrl: flags.clientMetadataUrl,
+    resourceMetadataUrl: flags.resourceMetadataUrl,
+    network: flags.allowInsecureHttp.length === 0 ? undefined : { allowInsecureHttp: flags.allowInsecureHttp },
+    timeoutMs: flags.timeout * 1000,
+    clock: io.clock ?? systemClock,
+    signal: io.signal,
+    fetch: io.fetch,
+  };
+  if (flags.allowInsecureHttp.length > 0) {
+    io.stderr.write('Plain http is allowed to the hosts you named: whoever is on the way can read and change it.\n');
+  }
+  const report = flags.json === true ? await examine(options) : await examineAloud(options, flags, io);
+  if (flags.json === true) io.stdout.write(`${JSON.stringify(forJson(report, flags), undefined, 2)}\n`);
+  io.setExitCode(report.exitCode);
+}
+
+/** Prints each step as soon as it is done. */
+async function examineAloud(options: Parameters<typeof examine>[0], flags: Flags, io: DoctorIo): Promise<Report> {
+  const print: PrintOptions = {
+    columns: Math.min(Math.max(io.stdout.columns ?? 80, 60), 100),
+    verbose: flags.verbose === true,
+    paint: painter(io.color),
+    references: createReferences(),
+  };
+  const write = (lines: readonly string[]) => void io.stdout.write(`${lines.join('\n')}\n`);
+  const scrub = scrubber(options.serverUrl);
+  write(printHead(scrub(shownServer(options.serverUrl)), print));
+  let number = 0;
+  const report = await examine(options, (step) => {
+    number += 1;
+    write([...printStep(step, number, print), '']);
+  });
+  write(printEnd(report, print));
+  return report;
+}
+
+/** Without `--verbose` the headers and documents stay out. */
+function forJson(report: Report, { verbose }: Flags): Report {
+  if (verbose === true) return report;
+  const slim = ({ headers: _headers, body: _body, ...exchange }: ExchangeRecord): ExchangeRecord => exchange;
+  return { ...report, steps: report.steps.map((step): Step => ({ ...step, exchanges: step.exchanges.map(slim) })) };
+}
+
+function append(host: string, hosts: readonly string[]): string[] {
+  try {
+    hostMatcher('allowInsecureHttp', [host]);
+  } catch {
+    throw new InvalidArgumentError('It has to be a host, such as auth.internal or auth.internal:8080.');
+  }
+  return [...hosts, host];
+}
+
+function absoluteUrl(text: string): string {
+  if (URL.canParse(text)) return text;
+  throw new InvalidArgumentError('It has to be an absolute URL.');
+}
+
+const LONGEST_TIMEOUT_S = 600;
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && value > 0 && value <= LONGEST_TIMEOUT_S) return value;
+  throw new InvalidArgumentError(`It has to be a number of seconds above 0, at most ${LONGEST_TIMEOUT_S}.`);
+}
