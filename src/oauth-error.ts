@@ -15,6 +15,18 @@ const ERROR_CODE = /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,100}$/;
 const TEMPORARY_STATUS: ReadonlySet<number> = new Set([408, 425, 429]);
 const TEMPORARY_ERROR: ReadonlySet<string> = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 
+/** Where servers with error documents of their own put the text that belongs into `error_description`. */
+const TEXT_MEMBERS = ['error_description', 'errorSummary', 'message', 'error'];
+
+/** What helps against refusals that Entra ID tells apart by a number in the text, since many share one `error`. */
+const NUMBERED_REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [/\bAADSTS(?:9010010|901002)\b/, 'It rejects the resource indicator: set `resource: false`'],
+  [
+    /\bAADSTS(?:70011|28000|650053)\b/,
+    "It takes the scopes of one resource, and `.default` only by itself: set `scope: { override: '…' }` to those",
+  ],
+];
+
 /** The value as an OAuth error code, or `undefined` where it breaks the grammar of RFC 6749 appendix A.7. */
 export function oauthErrorCode(value: unknown): string | undefined {
   return typeof value === 'string' && ERROR_CODE.test(value) ? value : undefined;
@@ -35,12 +47,18 @@ export async function readErrorAnswer(
     .catch(() => '');
   const body = objectIn(text);
   const code = oauthErrorCode(body?.['error']);
-  const description = body === undefined ? pageExcerpt(redact(text, secrets)) : body['error_description'];
+  const description = body === undefined ? pageExcerpt(redact(text, secrets)) : textIn(body, code);
   return {
     status,
     error: code === undefined || redact(code, secrets) !== code ? undefined : code,
-    description: typeof description === 'string' ? excerpt(redact(description, secrets)) : undefined,
+    description: description === undefined ? undefined : excerpt(redact(description, secrets)),
   };
+}
+
+/** The first text that an error document has beside its code. */
+function textIn(body: Readonly<Record<string, unknown>>, code: string | undefined): string | undefined {
+  const texts = TEXT_MEMBERS.map((name) => body[name]);
+  return texts.find((text): text is string => typeof text === 'string' && text !== '' && text !== code);
 }
 
 /** The JSON object in the body of a copy of `response`, or `undefined` where there is none. */
@@ -61,10 +79,17 @@ function objectIn(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** `invalid_grant: the text (HTTP 400)`, for a message. */
+/** `invalid_grant: the text (HTTP 400)`, for a message; with a sentence on what helps where the text has a number that says so. */
 export function describeAnswer({ status, error, description }: OAuthErrorAnswer): string {
   const text = [error, description].filter((part) => part !== undefined && part !== '').join(': ');
-  return text === '' ? `HTTP ${status}` : `${text} (HTTP ${status})`;
+  const said = text === '' ? `HTTP ${status}` : `${text} (HTTP ${status})`;
+  const remedy = numberedRemedy(description);
+  return remedy === undefined ? said : `${said}. ${remedy}`;
+}
+
+/** What helps against a refusal whose text has a number that says so: a sentence without its full stop. */
+export function numberedRemedy(description: string | undefined): string | undefined {
+  return NUMBERED_REMEDIES.find(([number]) => number.test(description ?? ''))?.[1];
 }
 
 /** Whether the same request may succeed later: 408, 425, 429, 5xx, or an error code that says so. */

@@ -17,8 +17,10 @@ export interface Answer {
 export function normalizeToken({ status, body }: Answer): Answer {
   const result = liftNestedToken(withoutNulls(body));
   const succeeded = status >= 200 && status < 300;
-  if (typeof result['access_token'] !== 'string') {
-    const error = result['error'];
+  const error = result['error'];
+  // `ok: false` is how Slack says that nothing else in the answer counts.
+  const isError = typeof result['access_token'] !== 'string' || result['ok'] === false;
+  if (isError) {
     if (succeeded && typeof error === 'string' && error !== '') return errorBehindSuccess(result, error);
     return { status, body: result };
   }
