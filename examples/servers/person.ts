@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CookieJar, createCookieJar } from './cookie-jar.js';
-import { findLink, type HtmlForm, readForm } from './html-form.js';
+import { type Field, findLink, type HtmlForm, readForm } from './html-form.js';
 
 export interface PersonOptions {
   /** Says no where the page offers it. */
   deny?: boolean;
   /** The name typed into the login form; default `alice`. */
   account?: string;
+  /** Stops before this URL is opened: a redirect URI on another machine than that of the browser. */
+  stopAt?: string;
+  /** The code typed where a device is connected. */
+  userCode?: string;
   /** How long the person thinks before the first page is opened, in milliseconds. */
   delayMs?: number;
   /** The browser's cookies; give the same jar again for a person who is still signed in. Default: a fresh one. */
@@ -48,16 +52,22 @@ export async function playPerson(authorizationUrl: string | URL, options: Person
   const visited: string[] = [];
   if (options.delayMs !== undefined) await sleep(options.delayMs, undefined, signalOf(options));
 
+  // Where the page comes back, the code was no good.
+  const { userCode: _typed, ...later } = options;
   let step: Step = { url: start };
   for (let count = 0; count < MAX_STEPS; count += 1) {
     const { url } = step;
     visited.push(`${url.protocol}//${url.host}${url.pathname}`);
     const redirected = isRedirectUri(url, redirectUri);
-    if (!/^https?:$/.test(url.protocol)) return { url: url.href, redirected, status: undefined, text: '', visited };
+    const isElsewhere = isRedirectUri(url, options.stopAt);
+    if (isElsewhere || !/^https?:$/.test(url.protocol))
+      return { url: url.href, redirected, status: undefined, text: '', visited };
 
     const response = await open(step, cookies, options);
     const text = await response.text();
-    const next: Step | undefined = redirected ? undefined : nextStep(response, text, url, options);
+    const next: Step | undefined = redirected
+      ? undefined
+      : nextStep(response, text, url, count === 0 ? options : later);
     if (next === undefined) return { url: url.href, redirected, status: response.status, text, visited };
     step = next;
   }
@@ -84,12 +94,21 @@ function nextStep(response: Response, text: string, url: URL, options: PersonOpt
   const denyLink = options.deny === true ? findLink(text, DENY) : undefined;
   const hasDenyButton = form?.buttons.some(isDenial) ?? false;
   if (denyLink !== undefined && !hasDenyButton) return { url: new URL(denyLink, url) };
-  return form === undefined ? undefined : submit(form, url, options);
+  return form === undefined || lacksCode(form, options) ? undefined : submit(form, url, options);
+}
+
+/** Whether the page asks for a code that the person does not have. */
+function lacksCode(form: HtmlForm, { userCode }: PersonOptions): boolean {
+  return userCode === undefined && form.fields.some(({ name, type, value }) => isUserCode(name, type) && value === '');
+}
+
+function isUserCode(name: string, type: string): boolean {
+  return name === 'user_code' && type !== 'hidden';
 }
 
 function submit(form: HtmlForm, page: URL, options: PersonOptions): Step {
   const body = new URLSearchParams();
-  for (const field of form.fields) body.append(field.name, valueFor(field.type, field.value, options));
+  for (const field of form.fields) body.append(field.name, valueFor(field, options));
   const denial = options.deny === true ? form.buttons.find(isDenial) : undefined;
   const button = denial ?? form.buttons.find((candidate) => !isDenial(candidate));
   if (button !== undefined && button.name !== '') body.append(button.name, button.value);
@@ -100,8 +119,9 @@ function submit(form: HtmlForm, page: URL, options: PersonOptions): Step {
   return { url };
 }
 
-function valueFor(type: string, value: string, options: PersonOptions): string {
+function valueFor({ name, type, value }: Field, options: PersonOptions): string {
   if (value !== '' || type === 'hidden') return value;
+  if (isUserCode(name, type) && options.userCode !== undefined) return options.userCode;
   return type === 'password' ? 'correct horse battery staple' : (options.account ?? 'alice');
 }
 

@@ -1,4 +1,5 @@
 import { type JsonObject, parseJsonObject, withoutNulls } from './json.js';
+import { normalizeDeviceAuthorization } from './normalize-device-authorization.js';
 import { normalizeRegistration } from './normalize-registration.js';
 import { type Answer, normalizeToken, parseForm } from './normalize-token.js';
 import { type Purpose, STAGE_OF } from './purpose.js';
@@ -22,6 +23,7 @@ export async function normalizeResponse(purpose: Purpose, response: Response): P
 function normalized(purpose: Exclude<Purpose, 'revocation'>, answer: Answer): Answer {
   if (purpose === 'token') return normalizeToken(answer);
   if (purpose === 'registration') return normalizeRegistration(answer);
+  if (purpose === 'device authorization') return normalizeDeviceAuthorization(answer);
   return { status: answer.status, body: withoutNulls(answer.body) };
 }
 

@@ -7,3 +7,4 @@ export type {
 } from './contract.js';
 export { startLoopbackListener } from './listener.js';
 export { openInBrowser } from './open-browser.js';
+export { detectSurroundings, type Machine, type Surroundings } from './surroundings.js';

@@ -25,7 +25,13 @@ const START_MS = 10_000;
  */
 export async function openInBrowser(url: string): Promise<boolean> {
   if (!hasPlaceForBrowser(process.platform, process.env)) return false;
-  return launch(url, usesWindowsBrowser(process.platform, process.env) ? openOnWindows : openByPackage, systemClock);
+  return launch(url, openerFor(process.platform, process.env), systemClock);
+}
+
+function openerFor(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): Opener {
+  if (usesWindowsBrowser(system, environment)) return openOnWindows;
+  const named = browserNamedOverSsh(system, environment);
+  return named === undefined ? openByPackage : (url) => run(named, [url]);
 }
 
 const openByPackage: Opener = async (url) => {
@@ -35,14 +41,22 @@ const openByPackage: Opener = async (url) => {
 };
 
 /** The handler of Windows for URLs, started without a shell. From WSL it is found on the PATH and shows the same browser. */
-const openOnWindows: Opener = async (url) => {
+const openOnWindows: Opener = (url) => run('rundll32.exe', ['url.dll,FileProtocolHandler', url]);
+
+async function run(program: string, parameters: readonly string[]): Promise<ChildProcess> {
   const { spawn } = await import('node:child_process');
-  return spawn('rundll32.exe', ['url.dll,FileProtocolHandler', url], {
-    stdio: 'ignore',
-    shell: false,
-    windowsHide: true,
-  });
-};
+  return spawn(program, parameters, { stdio: 'ignore', shell: false, windowsHide: true });
+}
+
+/**
+ * The program that `BROWSER` names where someone works on a Mac over SSH: an editor's helper that opens the browser of their own
+ * machine. The platform's opener does not heed it, and would show a browser where nobody sits.
+ * @internal
+ */
+export function browserNamedOverSsh(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): string | undefined {
+  const { BROWSER: browser = '', SSH_CONNECTION: connection = '' } = environment;
+  return system === 'darwin' && connection !== '' && browser.startsWith('/') ? browser : undefined;
+}
 
 /**
  * Whether the browser is one of Windows.
@@ -92,6 +106,15 @@ export async function launch(url: string, open: Opener, clock: Clock): Promise<b
 export function hasPlaceForBrowser(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): boolean {
   if (system === 'win32' || system === 'darwin' || system === 'android') return true;
   // WSL shows the browser of Windows.
-  const names = ['DISPLAY', 'WAYLAND_DISPLAY', 'BROWSER', 'WSL_DISTRO_NAME', 'WSL_INTEROP'];
-  return names.some((name) => (environment[name] ?? '') !== '');
+  const names = ['DISPLAY', 'WAYLAND_DISPLAY', 'WSL_DISTRO_NAME', 'WSL_INTEROP'];
+  return names.some((name) => (environment[name] ?? '') !== '') || namesBrowser(environment['BROWSER'] ?? '');
+}
+
+/** Programs that show a page on a terminal only. */
+const TEXT_BROWSER = /^(w3m|lynx|links2?|elinks|www-browser)$/;
+
+/** Whether a value of `BROWSER`, a list of programs, names one that is not a text browser. */
+function namesBrowser(programs: string): boolean {
+  const names = programs.split(':').map((program) => program.trim().split(/\s/)[0]?.split('/').at(-1) ?? '');
+  return names.some((name) => name !== '' && !TEXT_BROWSER.test(name));
 }

@@ -2,7 +2,7 @@
 export const PAGE_STYLE = `
 :root {
   color-scheme: light dark;
-  --ground: #f4f5f7; --card: #ffffff; --edge: #e1e4ea; --text: #1b1f27; --soft: #566070;
+  --ground: #f4f5f7; --card: #ffffff; --edge: #e1e4ea; --text: #1b1f27; --soft: #475160;
   --success: #12733f; --success-ground: #e2f4e9;
   --failure: #b3261e; --failure-ground: #fbe8e6;
   --neutral: #3556a8; --neutral-ground: #e7edfa;
@@ -35,6 +35,7 @@ svg path { fill: none; stroke: currentColor; stroke-width: 2.5; stroke-linecap: 
 .neutral svg { color: var(--neutral); background: var(--neutral-ground); }
 h1 { font-size: 1.5rem; line-height: 1.25; font-weight: 650; letter-spacing: -.012em; text-wrap: balance; }
 p { margin-top: .75rem; color: var(--soft); text-wrap: balance; }
+.whole { white-space: nowrap; }
 strong { color: var(--text); font-weight: 600; }
 .detail {
   margin-top: 1.25rem; padding: .75rem 1rem; text-align: start; text-wrap: pretty; font-size: .9375rem;

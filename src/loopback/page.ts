@@ -38,6 +38,9 @@ const MAX_NAME_LENGTH = 64;
 const MAX_TITLE_LENGTH = 120;
 const MAX_DETAIL_LENGTH = 400;
 
+/** A line must not end in "sign-". */
+const SIGN_IN = '<span class="whole">sign-in</span>';
+
 const ICONS: Readonly<Record<Tone, string>> = {
   success: 'M4.5 12.5l5 5L19.5 7',
   failure: 'M6 6l12 12M18 6L6 18',
@@ -76,21 +79,21 @@ export function createPages(clientName: string | undefined): Pages {
       page(200, {
         tone: 'neutral',
         heading: 'You can go back now',
-        body: `<p>Your answer has arrived. How the sign-in went on is shown in ${client}.</p>`,
+        body: `<p>Your answer has arrived. How the ${SIGN_IN} went on is shown in ${client}.</p>`,
         close: 'You can close this tab.',
       }),
     used: () =>
       page(410, {
         tone: 'neutral',
         heading: 'This link was already used',
-        body: '<p>The sign-in that it belongs to is over, and a link works only once.</p>',
+        body: `<p>The ${SIGN_IN} that it belongs to is over, and a link works only once.</p>`,
         close: `You can close this tab and go back to ${client}.`,
       }),
     unknown: () =>
       page(400, {
         tone: 'neutral',
         heading: 'No sign-in is waiting for this',
-        body: '<p>The link is from another sign-in, or from one that has ended. Nothing was changed.</p>',
+        body: `<p>The link is from another ${SIGN_IN}, or from one that has ended. Nothing was changed.</p>`,
         close: `You can close this tab, go back to ${client} and start again there.`,
       }),
     headers: pageHeaders(),

@@ -155,7 +155,11 @@ describe('hasPlaceForBrowser', () => {
     ['linux', { DISPLAY: '' }, false],
     ['linux', { DISPLAY: ':0' }, true],
     ['linux', { WAYLAND_DISPLAY: 'wayland-0' }, true],
-    ['linux', { BROWSER: '/usr/bin/w3m' }, true],
+    ['linux', { BROWSER: '/home/me/open-elsewhere.sh' }, true],
+    ['linux', { BROWSER: 'w3m:/usr/bin/firefox' }, true],
+    // They would fetch the page and show it to nobody.
+    ['linux', { BROWSER: '/usr/bin/w3m' }, false],
+    ['linux', { BROWSER: 'lynx %s:www-browser' }, false],
     ['linux', { WSL_DISTRO_NAME: 'Debian' }, true],
     ['darwin', {}, true],
     ['win32', {}, true],

@@ -1,0 +1,165 @@
+import type { Discovery } from '../discovery/index.js';
+import type { DpopProver } from '../dpop/index.js';
+import { abortError, isMcpOAuthError } from '../errors.js';
+import {
+  type DeviceAuthorization,
+  deviceNotOffered,
+  pollDeviceTokens,
+  requestDeviceAuthorization,
+  type TokenResult,
+} from '../grants/index.js';
+import type { ResolvedClient } from '../registration/index.js';
+import type { TokenSet } from '../tokens/token-set.js';
+import { clientCredentialsOf } from './client-credentials-of.js';
+import { openForPerson } from './open-for-person.js';
+import { rememberClient, withContext } from './redeem.js';
+import { type RequestedAccess, requestedAccess } from './requested-access.js';
+import { accountFromClaims } from './session-context.js';
+import { type Attempt, discoverFor, findClient, withAttempts } from './sign-in-attempts.js';
+import { addsToSession, type SignInParts, type SignInRequest } from './sign-in-parts.js';
+import type { Turn } from './sign-in-turn.js';
+
+/** How a sign-in by device code goes. */
+export interface DeviceSignIn {
+  /** Keeps the tokens. */
+  readonly keep: (tokens: TokenSet) => Promise<TokenSet>;
+  /** Whether the library chose it: then a refusal of the client is no reason to ask anyone for another one, or to register again. */
+  readonly chosen: boolean;
+  /** What was found already. */
+  readonly discovery?: Discovery | undefined;
+}
+
+/** Where codes run out faster than a person can enter them, this many are enough. */
+const MOST_CODES = 5;
+/** What says that this client may not sign in by device code. */
+const NOT_FOR_CLIENT: ReadonlySet<string | undefined> = new Set(['unauthorized_client', 'unsupported_grant_type']);
+const REFUSALS: ReadonlySet<string> = new Set(['invalid_client', 'registration_failed', 'registration_unavailable']);
+
+/**
+ * Has a person enter a code in a browser on any device, and waits for the tokens.
+ *
+ * Where the code runs out before the sign-in's time limit, another one is asked for, up to five in all; each is an event of its own.
+ * There is no PKCE in this grant, so support for it is not asked for.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8628.html | RFC 8628}
+ */
+export function authorizeOnDevice(
+  parts: SignInParts,
+  request: SignInRequest,
+  turn: Turn,
+  how: DeviceSignIn,
+): Promise<TokenSet> {
+  return withAttempts(parts, {
+    signal: turn.signal,
+    discovery: how.discovery,
+    run: (attempt) => attemptOnDevice(parts, request, turn, how, attempt),
+    ended: async () => abortError(turn.signal, 'authorization'),
+    isFinal: (error) => how.chosen && isMcpOAuthError(error) && NOT_FOR_CLIENT.has(error.oauthError),
+  });
+}
+
+/** Whether there is no sign-in by device code for this client, or none that can be used, so that the browser may still do. */
+export function isRefusedOnDevice(error: unknown): boolean {
+  if (!isMcpOAuthError(error)) return false;
+  const { code, oauthError, stage } = error;
+  if (NOT_FOR_CLIENT.has(oauthError) || REFUSALS.has(code)) return true;
+  // Servers have other words for it too, `invalid_request` for one.
+  if (code === 'authorization_failed') return oauthError !== 'invalid_scope' && oauthError !== 'invalid_target';
+  return stage === 'authorization' && (code === 'invalid_response' || code === 'address_refused');
+}
+
+async function attemptOnDevice(
+  parts: SignInParts,
+  request: SignInRequest,
+  turn: Turn,
+  { keep, chosen }: DeviceSignIn,
+  attempt: Attempt,
+): Promise<TokenSet> {
+  const { signal } = turn;
+  const discovery = await discoverFor(parts, request, signal, attempt);
+  const { issuer, authorizationServer } = discovery;
+  // Before a client is registered that could never be used.
+  if (authorizationServer.device_authorization_endpoint === undefined) throw deviceNotOffered();
+  const client = await findClient(parts, discovery, { signal, mayAsk: !chosen });
+  attempt.client = client;
+  const access = requestedAccess(parts.options, { request, discovery, offlineAccess: attempt.offlineAccess });
+  attempt.addedOfflineAccess = access.addedOfflineAccess;
+  const { withoutProofs } = request;
+  const key = await parts.dpop.keyFor({ discovery, adds: addsToSession(request), withoutProofs });
+  const binding = key === undefined ? {} : { dpop: key };
+  const dpop = key && (await parts.dpop.prover(key));
+  const leg = { discovery, client, access, dpop };
+  const { tokens, idTokenClaims, client: presented } = await byCode(parts, request, turn, leg);
+  turn.arrived();
+  const { scope, resource } = access;
+  const registration = client.kind;
+  if (presented !== undefined) await rememberClient(parts, { issuer, registration }, presented);
+  const indicated = resource === undefined ? {} : { resource };
+  const context = { issuer, authorizationServer, registration, scope, ...indicated, ...binding };
+  return keep(withContext(tokens, context, presented ?? client.client, accountFromClaims(idTokenClaims)));
+}
+
+/** What the requests of one attempt are made of. */
+interface DeviceLeg {
+  readonly discovery: Discovery;
+  readonly client: ResolvedClient;
+  readonly access: RequestedAccess;
+  /** Proves the key that the tokens are to be bound to. */
+  readonly dpop: DpopProver | undefined;
+}
+
+async function byCode(
+  parts: SignInParts,
+  request: SignInRequest,
+  turn: Turn,
+  { discovery, client, access, dpop }: DeviceLeg,
+): Promise<TokenResult> {
+  const { options, http } = parts;
+  const { tokenParameters, authorizationParameters, clock } = options;
+  const { signal } = turn;
+  const { scope, resource } = access;
+  const { authorizationServer } = discovery;
+  const common = { authorizationServer, client: client.client, ...clientCredentialsOf(options), scope, resource };
+  const parameters = { ...authorizationParameters, ...request.parameters };
+  for (let codes = 1; ; codes += 1) {
+    const how = { http, signal, clock };
+    const deviceAuthorization = await requestDeviceAuthorization({ ...common, parameters }, how);
+    if (codes === 1) parts.prompted(request.reason);
+    await present(parts, turn, deviceAuthorization);
+    try {
+      const leg = {
+        ...common,
+        dpop,
+        deviceAuthorization,
+        ...(tokenParameters === undefined ? {} : { tokenParameters }),
+      };
+      return await pollDeviceTokens(leg, how);
+    } catch (error) {
+      if (signal.aborted || codes >= MOST_CODES || !isMcpOAuthError(error) || error.code !== 'sign_in_timeout')
+        throw error;
+    }
+  }
+}
+
+/** Shows the code, and the page to enter it at where a browser can be seen. */
+async function present(parts: SignInParts, turn: Turn, authorization: DeviceAuthorization): Promise<void> {
+  const { options, emit } = parts;
+  const { userCode, verificationUri, verificationUriComplete, expiresAt } = authorization;
+  const url = verificationUriComplete ?? verificationUri;
+  turn.presented(url, userCode);
+  emit({
+    type: 'device_code',
+    userCode,
+    verificationUri,
+    expiresAt,
+    ...(verificationUriComplete === undefined ? {} : { verificationUriComplete }),
+  });
+  const surroundings = await parts.surroundings();
+  // A hosted application's browser would be that of its server.
+  const hasBrowser =
+    options.openBrowser !== undefined || (surroundings.canShowBrowser && options.redirectUrl === undefined);
+  if (!hasBrowser) return;
+  void openForPerson(options, surroundings, url).then((opened) => {
+    if (!opened) emit({ type: 'browser_failed', url });
+  });
+}

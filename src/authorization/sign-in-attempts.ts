@@ -1,0 +1,134 @@
+import type { Discovery } from '../discovery/index.js';
+import { isMcpOAuthError, type McpOAuthError } from '../errors.js';
+import { type ResolvedClient, resolveClient } from '../registration/index.js';
+import type { SignInParts, SignInRequest } from './sign-in-parts.js';
+
+/** What the attempts of one sign-in tell each other. */
+export interface Attempt {
+  /** Whether `offline_access` is added where it is offered. */
+  offlineAccess: boolean;
+  /** Whether a registration that the server had forgotten was replaced. */
+  reregistered: boolean;
+  /** Whether `offline_access` was added to what is wanted. */
+  addedOfflineAccess?: boolean;
+  client?: ResolvedClient;
+  /** What was found before the first attempt, for that one alone. */
+  discovery: Discovery | undefined;
+}
+
+/** A sign-in that may need more than one attempt. */
+export interface AttemptPlan<T> {
+  readonly signal: AbortSignal;
+  /** What was found already. */
+  readonly discovery?: Discovery | undefined;
+  readonly run: (attempt: Attempt) => Promise<T>;
+  /** Why the sign-in was ended from outside. */
+  readonly ended: (client: ResolvedClient | undefined) => Promise<McpOAuthError>;
+  /** Whether no other attempt is to be made after this error. */
+  readonly isFinal?: (error: unknown) => boolean;
+}
+
+/** Makes another attempt, in another way, where that may help; each way is tried once. */
+export async function withAttempts<T>(parts: SignInParts, plan: AttemptPlan<T>): Promise<T> {
+  const attempt: Attempt = { offlineAccess: true, reregistered: false, discovery: plan.discovery };
+  for (;;) {
+    try {
+      return await plan.run(attempt);
+    } catch (error) {
+      if (plan.signal.aborted) throw await plan.ended(attempt.client);
+      if (plan.isFinal?.(error) !== true && (await canTryAgain(parts, attempt, error))) continue;
+      if (!isNoneOfDiscovery(error)) parts.discovery.drop();
+      throw error;
+    }
+  }
+}
+
+async function canTryAgain(parts: SignInParts, attempt: Attempt, error: unknown): Promise<boolean> {
+  if (attempt.offlineAccess && attempt.addedOfflineAccess === true && isOAuthError(error, 'invalid_scope')) {
+    attempt.offlineAccess = false;
+    return true;
+  }
+  // A registration of this very sign-in cannot have been forgotten.
+  if (attempt.reregistered || attempt.client?.reused !== true) return false;
+  if (!(await forgetRefusedRegistration(parts, attempt.client, error))) return false;
+  attempt.reregistered = true;
+  return true;
+}
+
+/** Finds resource and authorization server, unless that was done before this attempt. */
+export async function discoverFor(
+  parts: SignInParts,
+  request: SignInRequest,
+  signal: AbortSignal,
+  attempt?: Attempt,
+): Promise<Discovery> {
+  const known = attempt?.discovery;
+  if (attempt !== undefined) attempt.discovery = undefined;
+  if (known !== undefined) return known;
+  return parts.discovery.load({
+    challenge: request.challenge,
+    preferredIssuer: await parts.preferredIssuer(),
+    fresh: request.reason === 'unauthorized',
+    signal,
+  });
+}
+
+/** How {@link findClient} looks for a client. */
+export interface ClientWanted {
+  readonly signal: AbortSignal;
+  /** Absent for a sign-in by device code. */
+  readonly redirectUri?: string;
+  /** Whether the application may be asked for a client. Default true. */
+  readonly mayAsk?: boolean;
+}
+
+/** The client id for the authorization server that was found. */
+export function findClient(
+  parts: SignInParts,
+  discovery: Discovery,
+  { mayAsk = true, ...wanted }: ClientWanted,
+): Promise<ResolvedClient> {
+  const { options, http, store, emit } = parts;
+  const { clientInformation, clientMetadataUrl, initialAccessToken, clientKey } = options;
+  const usable = clientInformation !== undefined && (mayAsk || typeof clientInformation === 'object');
+  return resolveClient({
+    http,
+    store,
+    ...wanted,
+    issuer: discovery.issuer,
+    authorizationServer: discovery.authorizationServer,
+    serverUrl: options.server.href,
+    clock: options.clock,
+    onEvent: emit,
+    mode: options.registration,
+    clientMetadata: options.clientMetadata,
+    ...(usable ? { clientInformation } : {}),
+    ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl }),
+    ...(initialAccessToken === undefined ? {} : { initialAccessToken }),
+    ...(clientKey === undefined ? {} : { clientKey }),
+  });
+}
+
+/** A registration that the server no longer knows is dropped, so that the next attempt registers anew. */
+export async function forgetRefusedRegistration(
+  parts: SignInParts,
+  client: Pick<ResolvedClient, 'issuer' | 'kind' | 'client'>,
+  error: unknown,
+): Promise<boolean> {
+  if (client.kind !== 'dynamic') return false;
+  if (!isOAuthError(error, 'invalid_client') && !isOAuthError(error, 'unauthorized_client')) return false;
+  await parts.registrations.remove(client.issuer, client.client.client_id);
+  return true;
+}
+
+function isOAuthError(error: unknown, oauthError: string): boolean {
+  return isMcpOAuthError(error) && error.oauthError === oauthError;
+}
+
+/** What a person, or time, decided. */
+const NOT_BY_SERVER: ReadonlySet<string> = new Set(['access_denied', 'authorization_required', 'sign_in_timeout']);
+
+/** Whether an error says nothing against what was discovered. */
+function isNoneOfDiscovery(error: unknown): boolean {
+  return isMcpOAuthError(error) && (error.retryable || NOT_BY_SERVER.has(error.code));
+}
