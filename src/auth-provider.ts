@@ -1,51 +1,40 @@
 import { createOAuthClientProvider, type McpOAuthClientProvider } from './adapters/oauth-client-provider.js';
 import { liveRequestInit } from './adapters/request-init.js';
 import { createSdkAuthProvider, type UnauthorizedContext } from './adapters/sdk-auth-provider.js';
+import { describeTokens, type SessionFacts } from './authorization/describe-session.js';
+import { withIdentitySession } from './authorization/identity-session.js';
 import { AuthSession } from './authorization/session.js';
-import { readContext, type SessionAccount } from './authorization/session-context.js';
-import { type SignOutResult, signOut } from './authorization/sign-out.js';
+import { readContext } from './authorization/session-context.js';
+import { type SignOutOptions, type SignOutResult, signOut } from './authorization/sign-out.js';
 import { StepUp } from './authorization/step-up.js';
 import { type AuthorizedFetchOptions, createAuthorizedFetch } from './authorized-fetch.js';
 import { isMcpOAuthError } from './errors.js';
+import { isWithoutPerson } from './grant.js';
+import { assertAuthorizationParameters } from './grants/index.js';
+import type { Surroundings } from './loopback/index.js';
 import { type AuthProviderOptions, resolveOptions } from './options.js';
 import { drawChallenge, type ProbeOptions } from './probe.js';
 import { coversScope, parseScope, unionScopes } from './scope.js';
 import { hostSystem, openDefaultStore, type StoreSystem } from './stores/file-default-store.js';
 import { guardedStore } from './stores/guarded-store.js';
+import { MemoryTokenStore } from './stores/memory-token-store.js';
 import type { TokenManager } from './tokens/token-manager.js';
 import type { TokenSet } from './tokens/token-set.js';
-import type { FetchLike, RegistrationKind } from './types.js';
+import type { FetchLike } from './types.js';
 
 /** Where a session is kept. */
 export interface SessionStore {
-  /** `given` where it is the `store` option, else what the library chose: the system's keychain, or encrypted files. */
-  readonly kind: 'keychain' | 'file' | 'given';
+  /**
+   * `given` where it is the `store` option, else what the library chose: the system's keychain, or encrypted files. `memory`: a token
+   * that someone else owns is kept nowhere else.
+   */
+  readonly kind: 'keychain' | 'file' | 'given' | 'memory';
   /** Why the library chose it, in plain English. */
   readonly reason?: string;
 }
 
 /** What is known about a session, without secrets. */
-export interface Session {
-  /** Whether there are tokens that work, or that can be refreshed. */
-  readonly signedIn: boolean;
-  /** Whether the account signed out and has not asked to come back. */
-  readonly signedOut: boolean;
-  /** The authorization server that issued the tokens. */
-  readonly issuer?: string;
-  /** The resource indicator that the tokens were asked for. */
-  readonly resource?: string;
-  /** The scopes that were granted. */
-  readonly scope?: readonly string[];
-  /** When the access token expires, in ms since the epoch. */
-  readonly expiresAt?: number;
-  /** Whether the session goes on by itself after that. */
-  readonly refreshable: boolean;
-  /** How the client got its id. */
-  readonly registration?: RegistrationKind;
-  /** The client id that the tokens were issued to. */
-  readonly clientId?: string;
-  /** Who signed in, where the server says so. */
-  readonly account?: SessionAccount;
+export interface Session extends SessionFacts {
   /** Where the session is kept. */
   readonly store: SessionStore;
 }
@@ -54,6 +43,11 @@ export interface Session {
 export interface AuthorizeOptions {
   /** Scopes (separated by spaces) that the session must have, beside those it has. */
   readonly scope?: string;
+  /**
+   * Parameters of this authorization request, over those of the options, e.g. `{ prompt: 'select_account' }` or `{ login_hint }`. With
+   * them a person is asked even where the session is valid.
+   */
+  readonly authorizationParameters?: Readonly<Record<string, string>>;
   /** Ends the wait; where nobody else waits, the sign-in too. */
   readonly signal?: AbortSignal;
 }
@@ -79,8 +73,11 @@ export interface AuthProvider {
   finishAuthorization(callbackUrl: string | URL): Promise<Session>;
   /** What is known, without secrets. */
   session(): Promise<Session>;
-  /** Forgets the session and revokes it at the server; calls fail with `signed_out` until `authorize()`. */
-  signOut(): Promise<SignOutResult>;
+  /**
+   * Forgets the session, revokes it at the server, and deletes a dynamic registration that no other session uses, where the server
+   * offers that. Calls fail with `signed_out` until `authorize()`, over a restart too.
+   */
+  signOut(options?: SignOutOptions): Promise<SignOutResult>;
   /** What holds the tokens: hands out a valid one, refreshes, takes tokens that were obtained elsewhere, forgets them. */
   readonly tokens: TokenManager;
   /** Ends everything that is under way and releases listeners and timers. */
@@ -119,8 +116,13 @@ export function createAuthProvider(options: AuthProviderOptions): AuthProvider {
  *
  * @internal
  */
-export function createAuthProviderOn(system: StoreSystem, options: AuthProviderOptions): AuthProvider {
-  const resolved = resolveOptions(options);
+export function createAuthProviderOn(
+  system: StoreSystem,
+  options: AuthProviderOptions,
+  surroundings?: () => Promise<Surroundings>,
+): AuthProvider {
+  const identity = withIdentitySession(resolveOptions(options), () => session.store, surroundings);
+  const resolved = identity.options;
   const { clientMetadata, clock } = resolved;
   // It chooses with its first use, when there is a session.
   const defaultStore = openDefaultStore({
@@ -131,23 +133,29 @@ export function createAuthProviderOn(system: StoreSystem, options: AuthProviderO
     closed: () => session.closed,
     onChoice: ({ kind, reason }) => session.emit({ type: 'store_selected', kind, reason }),
   });
-  const session: AuthSession = new AuthSession(resolved, guardedStore(resolved.store ?? defaultStore.store));
+  const given = resolved.grant?.type === 'bearer_token' ? new MemoryTokenStore() : resolved.store;
+  const session: AuthSession = new AuthSession(resolved, guardedStore(given ?? defaultStore.store), surroundings);
   const stepUp = new StepUp(session);
   const fetch = createAuthorizedFetch(session, stepUp);
   const { token, onUnauthorized } = createSdkAuthProvider(session);
 
-  const describe = async () => {
-    const store: SessionStore = resolved.store === undefined ? await defaultStore.choice() : { kind: 'given' };
-    return describeSession(session, store);
+  const describe = async (): Promise<Session> => {
+    const store: SessionStore =
+      given === undefined ? await defaultStore.choice() : { kind: given === resolved.store ? 'given' : 'memory' };
+    const tokens = await session.tokens.current();
+    const renewable = tokens !== undefined && isWithoutPerson(resolved.grant);
+    return { ...describeTokens(tokens, await session.signedOut.isSet(), clock.now(), renewable), store };
   };
-  const authorize = async ({ scope, signal }: AuthorizeOptions = {}): Promise<Session> => {
+  const authorize = async ({ scope, signal, authorizationParameters }: AuthorizeOptions = {}): Promise<Session> => {
     session.assertOpen();
+    assertAuthorizationParameters(authorizationParameters);
     session.resetLimits();
     stepUp.reset();
     const wanted = parseScope(scope);
     const current = await usableTokens(session, signal);
-    if (current === undefined || !coversScope(current.scope, wanted)) {
-      await session.signIn(await authorizeRequest(session, current, wanted, signal), { signals: [signal] });
+    if (current === undefined || authorizationParameters !== undefined || !coversScope(current.scope, wanted)) {
+      const request = await authorizeRequest(session, current, wanted, signal);
+      await session.signIn({ ...request, parameters: authorizationParameters }, { signals: [signal] });
     } else if (await session.signedOut.isSet()) {
       await session.comeBack();
     }
@@ -155,7 +163,7 @@ export function createAuthProviderOn(system: StoreSystem, options: AuthProviderO
   };
   const close = async () => {
     session.close();
-    await session.released();
+    await Promise.all([session.released(), identity.close()]);
   };
 
   const provider: AuthProvider & { [internals]: AuthProviderInternals } = {
@@ -170,7 +178,7 @@ export function createAuthProviderOn(system: StoreSystem, options: AuthProviderO
       return describe();
     },
     session: describe,
-    signOut: () => signOut(session),
+    signOut: (options) => signOut(session, options),
     tokens: session.tokens,
     close,
     [Symbol.asyncDispose]: close,
@@ -223,26 +231,4 @@ async function authorizeRequest(
   // The server's own words on scope and metadata come first, and only a request draws them.
   const challenge = await drawChallenge(session, { signal });
   return { reason: 'authorize', challenge, additionalScope: wanted } as const;
-}
-
-async function describeSession(session: AuthSession, store: SessionStore): Promise<Session> {
-  const tokens = await session.tokens.current();
-  const context = readContext(tokens);
-  const refreshable = tokens?.refreshToken !== undefined;
-  const valid =
-    tokens !== undefined && (tokens.expiresAt === undefined || tokens.expiresAt > session.options.clock.now());
-  const signedOut = await session.signedOut.isSet();
-  return {
-    signedIn: !signedOut && (valid || refreshable),
-    signedOut,
-    refreshable,
-    store,
-    ...(context === undefined
-      ? {}
-      : { issuer: context.issuer, registration: context.registration, clientId: context.client.client_id }),
-    ...(context?.resource === undefined ? {} : { resource: context.resource }),
-    ...(context?.account === undefined ? {} : { account: context.account }),
-    ...(tokens?.scope === undefined ? {} : { scope: tokens.scope }),
-    ...(tokens?.expiresAt === undefined ? {} : { expiresAt: tokens.expiresAt }),
-  };
 }

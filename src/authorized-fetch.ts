@@ -1,8 +1,10 @@
 import type { AuthSession } from './authorization/session.js';
 import { tokenRejected } from './authorization/session-errors.js';
 import type { Waiter } from './authorization/shared-task.js';
-import { type StepUp, stillInsufficient } from './authorization/step-up.js';
+import type { StepUp } from './authorization/step-up.js';
+import { stillInsufficient } from './authorization/step-up-errors.js';
 import { type Challenge, findAuthChallenge, parseChallenges } from './challenge.js';
+import { type DpopProver, proofErrorOf, proofRefused, sendWithProof } from './dpop/index.js';
 import { abortError, McpOAuthError } from './errors.js';
 import { displayUrl, safeCause } from './http/index.js';
 import { ParkedRequests, type Passage } from './parked-requests.js';
@@ -26,6 +28,13 @@ interface Ladder {
   refreshed: boolean;
   signedIn: boolean;
   stepUps: number;
+}
+
+/** A token as it is sent. */
+interface Carried {
+  readonly token: string | undefined;
+  /** Proves the key that it is bound to; absent for a Bearer token. */
+  readonly prover: DpopProver | undefined;
 }
 
 /**
@@ -55,9 +64,10 @@ export function createAuthorizedFetch(
     try {
       const token =
         session.tokens.peek()?.accessToken ?? (await passage.park(() => session.accessToken(request.signal)));
-      const response = await sendOnce(request, token, follow);
+      const carried = await carry(token);
+      const response = await sendOnce(request, carried, follow);
       if (response.status !== 401 && response.status !== 403) return response;
-      return await recoverAndResend(request, passage, response, token, follow);
+      return await recoverAndResend(request, passage, response, carried, follow);
     } finally {
       passage.end();
     }
@@ -67,33 +77,37 @@ export function createAuthorizedFetch(
     request: ReplayableRequest,
     passage: Passage,
     refused: Response,
-    refusedToken: string | undefined,
+    refusedToken: Carried,
     follow: RequestRedirect,
   ): Promise<Response> {
     const ladder: Ladder = { adopted: false, refreshed: false, signedIn: false, stepUps: 0 };
     let response = refused;
-    let token = refusedToken;
+    let carried = refusedToken;
     for (;;) {
-      const recover = recoveryFor(request, response, token, ladder);
+      const recover = recoveryFor(request, response, carried, ladder);
       if (recover === undefined) return response;
       await discard(response);
-      token = await passage.park((abandoned) => recover({ signals: [request.signal], abandoned }));
+      const token = await passage.park((abandoned) => recover({ signals: [request.signal], abandoned }));
       // The caller may have left while a person was signing in; then nothing is sent any more.
       if (request.signal?.aborted) throw abortError(request.signal, 'resource');
-      response = await sendOnce(request, token, follow);
+      carried = await carry(token);
+      response = await sendOnce(request, carried, follow);
     }
   }
 
-  async function sendOnce(
-    request: ReplayableRequest,
-    token: string | undefined,
-    follow: RequestRedirect,
-  ): Promise<Response> {
-    const authorization = token === undefined ? undefined : `Bearer ${token}`;
+  /** With what it has to be sent. One that was replaced meanwhile, so that its key is not known any more, gives way to the newer one. */
+  async function carry(token: string | undefined): Promise<Carried> {
+    if (token === undefined) return { token, prover: undefined };
+    const cached = session.tokens.peek();
+    const tokens = cached?.accessToken === token ? cached : await session.tokens.current();
+    return { token: tokens?.accessToken, prover: await session.parts.dpop.proverOf(tokens) };
+  }
+
+  async function sendOnce(request: ReplayableRequest, carried: Carried, follow: RequestRedirect): Promise<Response> {
     let current = request;
     for (let redirects = 0; ; redirects += 1) {
-      const response = await current.send(underlying, authorization).catch((error: unknown) => {
-        throw sendError(error, current, token);
+      const response = await sendTo(current, carried).catch((error: unknown) => {
+        throw sendError(error, current, carried.token);
       });
       const target = follow === 'manual' ? undefined : redirectTarget(current, response);
       if (target === undefined) return session.streams.track(response);
@@ -103,18 +117,27 @@ export function createAuthorizedFetch(
     }
   }
 
+  function sendTo(request: ReplayableRequest, { token, prover }: Carried): Promise<Response> {
+    if (token === undefined) return request.send(underlying, undefined);
+    if (prover === undefined) return request.send(underlying, { authorization: `Bearer ${token}` });
+    const { method, url, replayable } = request;
+    return sendWithProof(prover, { method, url, replayable, accessToken: token }, (headers) =>
+      request.send(underlying, headers),
+    );
+  }
+
   function recoveryFor(
     request: ReplayableRequest,
     response: Response,
-    token: string | undefined,
+    carried: Carried,
     ladder: Ladder,
   ): ((waiter: Waiter) => Promise<string>) | undefined {
-    const challenge = findAuthChallenge(parseChallenges(response));
+    const { token, prover } = carried;
+    const challenge = findAuthChallenge(parseChallenges(response), prover && 'dpop');
     if (response.status === 401) {
-      if (request.replayable) return (waiter) => climb(token, challenge, ladder, waiter);
-      // It cannot be sent again, but the next request should not meet the same token.
-      if (token !== undefined) void session.refreshRefused(token, session.closed).catch(() => undefined);
-      return undefined;
+      if (!request.replayable) return leave(carried, response);
+      assertProofTaken(carried, response);
+      return (waiter) => climb(token, challenge, ladder, waiter);
     }
     if (response.status !== 403 || challenge?.parameters['error'] !== 'insufficient_scope') return undefined;
     if (!request.replayable) return undefined;
@@ -122,6 +145,12 @@ export function createAuthorizedFetch(
     ladder.stepUps += 1;
     const { method, tool } = request.rpc();
     return (waiter) => stepUp.obtain({ sentToken: token, challenge, method, tool }, waiter, options.holder);
+  }
+
+  /** It cannot be sent again, but the next request should not meet the same token, unless it was the proof that was refused. */
+  function leave({ token, prover }: Carried, response: Response): undefined {
+    if (token === undefined || (prover && proofErrorOf(response)) !== undefined) return;
+    void session.refreshRefused(token, session.closed).catch(() => undefined);
   }
 
   async function climb(
@@ -155,6 +184,12 @@ export function createAuthorizedFetch(
   }
 }
 
+/** A refused proof says nothing against the token, and another token would need a proof as well. */
+function assertProofTaken({ prover }: Carried, response: Response): void {
+  const error = prover && proofErrorOf(response);
+  if (error !== undefined) throw proofRefused('MCP', 'resource', { status: response.status, error });
+}
+
 function targetOf(input: string | URL | Request): URL {
   if (input instanceof URL) return input;
   return new URL(input instanceof Request ? input.url : input);
@@ -167,11 +202,24 @@ async function discard(response: Response): Promise<void> {
 
 function sendError(error: unknown, request: ReplayableRequest, token: string | undefined): unknown {
   if (request.signal?.aborted || error instanceof McpOAuthError) return error;
+  if (isHeaderOverflow(error)) {
+    return new McpOAuthError(
+      'response_too_large',
+      `The headers that the MCP server at ${request.url.origin} answered with are larger than an HTTP client takes, perhaps a challenge with thousands of scopes. Its operator has to correct that.`,
+      { stage: 'resource', url: request.url.origin },
+    );
+  }
   return new McpOAuthError(
     'network_error',
     `The MCP server at ${request.url.origin} could not be reached. Check the address and the network, then try again.`,
     { stage: 'resource', cause: safeCause(error, [token]), url: request.url.origin },
   );
+}
+
+/** What Node's `fetch` says of headers over its bound (16 KiB). */
+function isHeaderOverflow(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && cause.code === 'UND_ERR_HEADERS_OVERFLOW';
 }
 
 function redirectTarget(request: ReplayableRequest, response: Response): URL | undefined {

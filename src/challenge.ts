@@ -27,17 +27,27 @@ export function parseChallenges(header: string | null | undefined | Headers | Re
 }
 
 /**
- * The challenge to answer: a Bearer one, and of several one that names an `error` or its `resource_metadata`; else a
- * DPoP one in the same way.
+ * The challenge to answer: of the Bearer and DPoP ones one that names an `error` or its `resource_metadata`, else the first; of
+ * both schemes the one that was `sent`. What it does not say of `resource_metadata`, the others may.
+ *
+ * @param sent The scheme of the request that was refused. Default: Bearer.
  */
-export function findAuthChallenge(challenges: readonly Challenge[]): Challenge | undefined {
-  for (const scheme of ['bearer', 'dpop']) {
-    const candidates = challenges.filter((challenge) => challenge.scheme === scheme);
-    const telling = candidates.find(({ parameters }) => 'resource_metadata' in parameters || 'error' in parameters);
-    const found = telling ?? candidates[0];
-    if (found) return found;
-  }
-  return undefined;
+export function findAuthChallenge(
+  challenges: readonly Challenge[],
+  sent: 'bearer' | 'dpop' = 'bearer',
+): Challenge | undefined {
+  const candidates = [sent, sent === 'bearer' ? 'dpop' : 'bearer'].flatMap((scheme) =>
+    challenges.filter((challenge) => challenge.scheme === scheme),
+  );
+  const telling = candidates.find(({ parameters }) => 'resource_metadata' in parameters || 'error' in parameters);
+  const found = telling ?? candidates[0];
+  if (found === undefined || 'resource_metadata' in found.parameters) return found;
+  const metadata = candidates.find(({ parameters }) => 'resource_metadata' in parameters)?.parameters[
+    'resource_metadata'
+  ];
+  if (metadata === undefined) return found;
+  const parameters = Object.assign(Object.create(null) as Record<string, string>, found.parameters);
+  return { ...found, parameters: Object.assign(parameters, { resource_metadata: metadata }) };
 }
 
 function headerValue(header: string | null | undefined | Headers | Response): string | undefined {

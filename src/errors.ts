@@ -43,9 +43,12 @@ export type Stage =
  * | `invalid_callback` | the callback is malformed, repeated, or for another account |
  * | `state_mismatch` | the callback's `state` belongs to no sign-in that is pending here |
  * | `token_request_failed` | the token endpoint answered with an error |
+ * | `dpop_failed` | a token that is bound to a key (DPoP) was not issued, or its proofs are refused |
  * | `token_rejected` | the MCP server refuses tokens that its authorization server just issued |
  * | `insufficient_scope` | the MCP server still asks for more scope after the step-ups that are allowed |
  * | `step_up_denied` | the user or the application refused to grant more scope |
+ * | `step_up_postponed` | more scope is needed, and the answer was "not now" |
+ * | `account_mismatch` | somebody else signed in than the account that the session is of |
  * | `signed_out` | the session was signed out; call `authorize()` |
  * | `revocation_failed` | the authorization server did not revoke a token |
  * | `store_unreadable` | stored data cannot be read or decrypted |
@@ -82,9 +85,12 @@ export type McpOAuthErrorCode =
   | 'invalid_callback'
   | 'state_mismatch'
   | 'token_request_failed'
+  | 'dpop_failed'
   | 'token_rejected'
   | 'insufficient_scope'
   | 'step_up_denied'
+  | 'step_up_postponed'
+  | 'account_mismatch'
   | 'signed_out'
   | 'revocation_failed'
   | 'store_unreadable'

@@ -1,5 +1,5 @@
 import type { McpOAuthError } from './errors.js';
-import type { RegistrationKind, RemoteKind } from './types.js';
+import type { RegistrationKind, RemoteKind, SessionAccount } from './types.js';
 
 /** What `onEvent` is called with. None carries a secret. */
 export type AuthEvent =
@@ -32,8 +32,8 @@ export type AuthEvent =
       /** When the code runs out, in ms since the epoch. */
       readonly expiresAt: number;
     }
-  /** The sign-in of another window or process is waited for. Its browser tab is open; `url` leads to the same page. */
-  | { readonly type: 'sign_in_elsewhere'; readonly url?: string }
+  /** The sign-in of another window or process is waited for. `url` leads to the same page; `userCode` is to be entered there, if it is there. */
+  | { readonly type: 'sign_in_elsewhere'; readonly url?: string; readonly userCode?: string }
   /** No browser could be started; the sign-in goes on, and someone has to open `url`. */
   | { readonly type: 'browser_failed'; readonly url: string }
   | {
@@ -41,6 +41,8 @@ export type AuthEvent =
       readonly issuer: string;
       readonly scope: readonly string[];
       readonly expiresAt: number | undefined;
+      /** Who signed in, where the server says so. */
+      readonly account?: SessionAccount;
     }
   | { readonly type: 'sign_in_failed'; readonly error: McpOAuthError }
   | { readonly type: 'refreshed'; readonly expiresAt: number | undefined }
@@ -48,7 +50,13 @@ export type AuthEvent =
   | { readonly type: 'adopted'; readonly expiresAt: number | undefined }
   /** `final` when the refresh token is dead and was dropped. */
   | { readonly type: 'refresh_failed'; readonly error: McpOAuthError; readonly final: boolean }
-  | { readonly type: 'step_up'; readonly scope: readonly string[]; readonly allowed: boolean }
+  /** `onStepUp` was asked for these scopes. `postponed`: the answer was "not now". */
+  | {
+      readonly type: 'step_up';
+      readonly scope: readonly string[];
+      readonly allowed: boolean;
+      readonly postponed?: true;
+    }
   | { readonly type: 'signed_out' }
   /** Which store is in use, where the library chose it, with its first use. `reason` is plain English; where the keychain could not be used it says why. */
   | { readonly type: 'store_selected'; readonly kind: 'keychain' | 'file'; readonly reason: string }

@@ -8,10 +8,12 @@ export {
   type Session,
   type SessionStore,
 } from './auth-provider.js';
+export type { SessionFacts } from './authorization/describe-session.js';
+export { type ListSessionsOptions, listSessions, type StoredSession } from './authorization/list-sessions.js';
 export type { Revocation } from './authorization/revoke-session.js';
-export type { SessionAccount } from './authorization/session-context.js';
-export type { SignOutResult } from './authorization/sign-out.js';
+export type { SignOutOptions, SignOutResult } from './authorization/sign-out.js';
 export { type Challenge, parseChallenges } from './challenge.js';
+export type { ClientKey, PrivateKey, Secret, Signer, SigningAlgorithm } from './client-key.js';
 export { type Clock, systemClock } from './clock.js';
 export {
   type AuthorizationServerOptions,
@@ -27,6 +29,17 @@ export {
   type ProtectedResourceOptions,
 } from './discovery/index.js';
 export {
+  createProver,
+  type DpopHeaders,
+  type DpopOption,
+  type DpopProver,
+  generateProofKey,
+  type ProofAlgorithm,
+  type ProofKey,
+  type ServerClocks,
+  type TokenCarrier,
+} from './dpop/index.js';
+export {
   isMcpOAuthError,
   McpOAuthError,
   type McpOAuthErrorCode,
@@ -34,19 +47,58 @@ export {
   type Stage,
 } from './errors.js';
 export type { AuthEvent, OnEvent } from './events.js';
-export { type AuthorizationCodeGrant, authorizationCode, type DeviceCodeGrant, deviceCode, type Grant } from './grant.js';
+export { type ExtensionCapabilities, extensionCapabilities } from './extensions.js';
+export {
+  type AuthorizationCodeGrant,
+  authorizationCode,
+  type BearerTokenGrant,
+  bearerToken,
+  type ClientCredentialsGrant,
+  type ClientCredentialsOptions,
+  clientCredentials,
+  type DeviceCodeGrant,
+  deviceCode,
+  type EnterpriseManagedGrant,
+  type EnterpriseManagedOptions,
+  enterpriseManaged,
+  type Grant,
+  type IdentityProvider,
+  type JwtBearerGrant,
+  type JwtBearerOptions,
+  jwtBearer,
+  type MachineGrant,
+  type OwnedToken,
+  type PrivateKeyJwtGrant,
+  type PrivateKeyJwtOptions,
+  privateKeyJwt,
+  type SubjectToken,
+  type SubjectTokenSource,
+} from './grant.js';
 export {
   type AuthorizationUrlParameters,
   buildAuthorizationUrl,
   type CallbackParameters,
   type ClientContext,
+  type ClientCredentialsParameters,
   classifyRefreshFailure,
+  type DeviceAuthorization,
   type ExchangeCodeParameters,
   exchangeCode,
   type GrantOptions,
+  type IdJag,
+  type IdJagParameters,
+  type JwtBearerParameters,
+  type PollDeviceTokensParameters,
+  pollDeviceTokens,
   type RefreshTokensParameters,
+  type RefusedAssertions,
+  type RequestDeviceAuthorizationParameters,
   type RevokeTokenParameters,
   refreshTokens,
+  requestClientCredentials,
+  requestDeviceAuthorization,
+  requestIdJag,
+  requestJwtBearer,
   revokeToken,
   type TokenResult,
   validateCallback,
@@ -69,13 +121,21 @@ export {
   startLoopbackListener,
   type WaitOptions,
 } from './loopback/index.js';
-export type { AuthProviderOptions, InteractionReason, LoopbackOptions, StepUpRequest, Timeouts } from './options.js';
+export type {
+  AuthProviderOptions,
+  InteractionReason,
+  LoopbackOptions,
+  StepUpAnswer,
+  StepUpRequest,
+  Timeouts,
+} from './options.js';
 export { generateCodeChallenge, generateCodeVerifier, generateState } from './pkce.js';
 export {
   type AskForClient,
   type AskForClientContext,
   createClientMetadataDocument,
   type RegisterClientOptions,
+  type RegistrationManagement,
   type RegistrationMode,
   type ResolveClientOptions,
   type ResolvedClient,
@@ -117,6 +177,7 @@ export type {
   RegistrationKind,
   RemoteKind,
   ResourceMetadata,
+  SessionAccount,
 } from './types.js';
 export {
   getAuthProvider,

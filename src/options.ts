@@ -1,8 +1,10 @@
+import type { ClientKey } from './client-key.js';
 import { type Clock, systemClock } from './clock.js';
+import type { DpopOption } from './dpop/index.js';
 import { McpOAuthError } from './errors.js';
 import type { OnEvent } from './events.js';
 import type { Grant } from './grant.js';
-import { additionalParameters } from './grants/index.js';
+import { additionalParameters, assertAuthorizationParameters } from './grants/index.js';
 import { hostMatcher, isLoopbackHost, type NetworkOptions } from './http/index.js';
 import { type AskForClient, assertClientMetadataUrl, type RegistrationMode } from './registration/index.js';
 import type { TokenStore } from './stores/token-store.js';
@@ -15,7 +17,7 @@ export type InteractionReason = 'authorize' | 'unauthorized' | 'step-up';
 export interface StepUpRequest {
   /** The MCP server that refused. */
   readonly serverUrl: string;
-  /** The scopes that the refused operation needs, as the server says. */
+  /** The scopes that the refused operation needs, as the server says: valid by the grammar of RFC 6749, at most 50. */
   readonly required: readonly string[];
   /** The scopes that the session has now. */
   readonly granted: readonly string[];
@@ -28,6 +30,9 @@ export interface StepUpRequest {
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
 }
+
+/** The answer to a {@link StepUpRequest}: allow, deny (remembered until `authorize()`), or not now (asked again, after a minute at the earliest). */
+export type StepUpAnswer = boolean | 'not-now';
 
 /** Bounds in time, in ms. */
 export interface Timeouts {
@@ -59,6 +64,8 @@ export interface AuthProviderOptions {
   readonly clientMetadataUrl?: string;
   /** A client that is registered already, or a function that asks the user for one; the function is called last. */
   readonly clientInformation?: PreRegisteredClient | AskForClient;
+  /** Signs the assertions of a client of `private_key_jwt`: the one of `clientMetadataUrl` or of `clientInformation`. Never stored. */
+  readonly clientKey?: ClientKey;
   /** Which ways to a client id are allowed. Default `auto`: pre-registered, metadata document, dynamic, ask. */
   readonly registration?: RegistrationMode;
   /** Sent with a dynamic registration, for servers that want one; bound to the first issuer it is used with. @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-3 | RFC 7591 section 3} */
@@ -79,10 +86,16 @@ export interface AuthProviderOptions {
   readonly openBrowser?: (url: string) => unknown;
   /** Whether a person may be asked now: `true` (default), `false` (never, not even by `authorize()`), or a function, of which anything but `true` is a no. */
   readonly interactive?: boolean | ((context: { reason: InteractionReason }) => boolean | Promise<boolean>);
-  /** The application's consent before scopes grow. Default: allow. */
-  readonly onStepUp?: (request: StepUpRequest) => boolean | Promise<boolean>;
+  /** The application's consent before scopes grow: `true`, `false`, or `'not-now'`. Once for all callers that were refused. Default: allow. */
+  readonly onStepUp?: (request: StepUpRequest) => StepUpAnswer | Promise<StepUpAnswer>;
   /** Receives typed events; no secret is in one. */
   readonly onEvent?: OnEvent;
+  /**
+   * Tokens that are bound to a key of the session (DPoP), so that a thief cannot use them. `true`: always, and a token that is not
+   * bound is an error; `'auto'`: where the MCP server and its authorization server advertise it. Only `fetch` and `withOAuth` can send
+   * such tokens. A session that is bound stays so until `signOut()`. Default: Bearer tokens. @see {@link https://www.rfc-editor.org/rfc/rfc9449.html | RFC 9449}
+   */
+  readonly dpop?: DpopOption;
   /** Replaces the resource indicator, or omits it (`false`) for servers that reject it. @see {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2 | RFC 8707 section 2} */
   readonly resource?: string | false;
   /** Added to the authorization request, e.g. `{ login_hint, prompt, audience }`. Cannot replace what the library sets. */
@@ -114,6 +127,8 @@ export interface ResolvedOptions extends AuthProviderOptions {
   readonly requestTimeoutMs: number;
   readonly signInTimeoutMs: number;
   readonly lockTimeoutMs: number;
+  /** Whether `server` is the issuer of an identity provider, where the user signs in for an ID token. */
+  readonly isIdentitySession?: boolean;
 }
 
 const TIMEOUTS: ReadonlySet<string> = new Set(['request', 'signIn', 'lock']);
@@ -128,9 +143,11 @@ export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
   if (options.registration !== undefined && !REGISTRATIONS.has(options.registration)) {
     throw invalid(`registration must be one of ${[...REGISTRATIONS].join(', ')}.`);
   }
+  assertDpop(options);
   if (options.clientMetadataUrl !== undefined) assertClientMetadataUrl(options.clientMetadataUrl);
   // Here and not at the first token request, which comes after a person has signed in.
   additionalParameters(options.tokenParameters, {});
+  assertAuthorizationParameters(options.authorizationParameters);
   assertUrl('redirectUrl', options.redirectUrl, 'e.g. https://app.example.com/callback or com.example.app:/callback');
   assertUrl('resourceMetadataUrl', options.resourceMetadataUrl, 'that of the resource metadata');
   assertUrl('resource', options.resource === false ? undefined : options.resource, 'or false to omit it');
@@ -145,6 +162,16 @@ export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
     signInTimeoutMs: timeouts?.signIn ?? 300_000,
     lockTimeoutMs: timeouts?.lock ?? 30_000,
   };
+}
+
+function assertDpop({ dpop, grant }: AuthProviderOptions): void {
+  if (dpop !== undefined && typeof dpop !== 'boolean' && dpop !== 'auto')
+    throw invalid("dpop must be true, false or 'auto'.");
+  if (dpop === true && grant?.type === 'bearer_token') {
+    throw invalid(
+      'dpop: true and bearerToken() exclude each other: a token that someone else owns is sent as a Bearer token.',
+    );
+  }
 }
 
 function assertTimeouts(timeouts: Timeouts = {}): void {

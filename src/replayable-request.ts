@@ -10,6 +10,13 @@ export interface RpcInfo {
   readonly cancels: string | undefined;
 }
 
+/** The headers that say who sends a request. */
+export interface Credentials {
+  readonly authorization: string;
+  /** The proof that goes with a bound token. */
+  readonly dpop?: string;
+}
+
 /** A request that can be sent more than once, each time with another token. */
 export interface ReplayableRequest {
   readonly url: URL;
@@ -19,8 +26,8 @@ export interface ReplayableRequest {
   readonly replayable: boolean;
   /** Whether it can be a `notifications/cancelled`; every request is asked, so its body is not parsed for it. */
   mayCancel(): boolean;
-  /** Sends it. `authorization` replaces the header of that name; where it is `undefined` the request goes as it is. */
-  send(fetch: FetchLike, authorization: string | undefined): Promise<Response>;
+  /** Sends it. `credentials` replaces the headers of these names; where it is `undefined` the request goes as it is. */
+  send(fetch: FetchLike, credentials: Credentials | undefined): Promise<Response>;
   /** The same request to where a redirect of the same origin points. */
   redirectedTo(url: URL): ReplayableRequest;
   /** Reads the JSON-RPC body, where there is one. Only done when it is needed. */
@@ -43,11 +50,11 @@ function fromInit(url: URL, init: RequestInit): ReplayableRequest {
     mayCancel: () =>
       typeof init.body === 'string' && init.body.length <= LONGEST_CANCELLATION && init.body.includes(CANCELLED),
     // Async, so that whatever is thrown on the way is a rejection.
-    send: async (fetch, authorization) =>
+    send: async (fetch, credentials) =>
       fetch(url, {
         ...init,
         redirect: 'manual',
-        ...(authorization === undefined ? {} : { headers: withAuthorization(init.headers, authorization) }),
+        ...(credentials === undefined ? {} : { headers: withCredentials(init.headers, credentials) }),
       }),
     redirectedTo: (target) => fromInit(target, init),
     rpc: () => rpcInfo(init),
@@ -55,10 +62,10 @@ function fromInit(url: URL, init: RequestInit): ReplayableRequest {
 }
 
 function fromRequest(request: Request): ReplayableRequest {
-  const send = async (url: URL | undefined, fetch: FetchLike, authorization: string | undefined) => {
+  const send = async (url: URL | undefined, fetch: FetchLike, credentials: Credentials | undefined) => {
     // A clone each time keeps the original unread, so that it can be sent again.
     const copy = url === undefined ? request.clone() : new Request(url, request.clone());
-    const headers = authorization === undefined ? copy.headers : withAuthorization(copy.headers, authorization);
+    const headers = credentials === undefined ? copy.headers : withCredentials(copy.headers, credentials);
     return fetch(new Request(copy, { headers, redirect: 'manual' }));
   };
   const at = (url: URL | undefined): ReplayableRequest => ({
@@ -67,16 +74,17 @@ function fromRequest(request: Request): ReplayableRequest {
     signal: request.signal,
     replayable: true,
     mayCancel: () => false,
-    send: (fetch, authorization) => send(url, fetch, authorization),
+    send: (fetch, credentials) => send(url, fetch, credentials),
     redirectedTo: at,
     rpc: () => NO_RPC,
   });
   return at(undefined);
 }
 
-function withAuthorization(given: HeadersInit | undefined, authorization: string): Headers {
+function withCredentials(given: HeadersInit | undefined, { authorization, dpop }: Credentials): Headers {
   const headers = new Headers(given);
   headers.set('authorization', authorization);
+  if (dpop !== undefined) headers.set('dpop', dpop);
   return headers;
 }
 

@@ -5,6 +5,7 @@ export interface ResourceMetadata {
   readonly scopes_supported?: readonly string[];
   readonly resource_name?: string;
   readonly dpop_bound_access_tokens_required?: boolean;
+  readonly dpop_signing_alg_values_supported?: readonly string[];
   readonly [member: string]: unknown;
 }
 
@@ -73,6 +74,13 @@ export interface PreRegisteredClient {
 
 /** Where this process runs, if not on the machine that the person sits at. */
 export type RemoteKind = 'ssh' | 'container' | 'wsl' | 'codespaces' | 'devcontainer';
+
+/** Who signed in, as far as the authorization server says. */
+export interface SessionAccount {
+  readonly subject?: string;
+  readonly name?: string;
+  readonly email?: string;
+}
 
 /** How a client got its id. */
 export type RegistrationKind = 'pre-registered' | 'cimd' | 'dynamic' | 'asked';

@@ -188,4 +188,34 @@ describe('findAuthChallenge', () => {
     expect(find('Basic realm="x"')).toBeUndefined();
     expect(findAuthChallenge([])).toBeUndefined();
   });
+
+  const parametersOf = (header: string, sent?: 'bearer' | 'dpop') => ({
+    ...findAuthChallenge(parseChallenges(header), sent)?.parameters,
+  });
+
+  it('takes what a DPoP challenge says, where the Bearer one says nothing', () => {
+    expect(parametersOf('Bearer, DPoP algs="ES256", resource_metadata="https://d.example", scope="a"')).toEqual({
+      algs: 'ES256',
+      resource_metadata: 'https://d.example',
+      scope: 'a',
+    });
+  });
+
+  it('prefers the one for the scheme that was sent', () => {
+    const both = 'Bearer error="invalid_token", DPoP error="insufficient_scope", scope="a b"';
+    expect(parametersOf(both, 'dpop')).toEqual({ error: 'insufficient_scope', scope: 'a b' });
+    expect(parametersOf(both)).toEqual({ error: 'invalid_token' });
+    expect(find('DPoP algs="ES256", Bearer')?.scheme).toBe('bearer');
+    expect(findAuthChallenge(parseChallenges('Bearer, DPoP algs="ES256"'), 'dpop')?.scheme).toBe('dpop');
+  });
+
+  it('takes resource_metadata from another one, where its own does not name it', () => {
+    expect(parametersOf('DPoP error="invalid_token", Bearer resource_metadata="https://d.example"', 'dpop')).toEqual({
+      error: 'invalid_token',
+      resource_metadata: 'https://d.example',
+    });
+    expect(parametersOf('Basic resource_metadata="https://d.example", DPoP error="invalid_token"')).toEqual({
+      error: 'invalid_token',
+    });
+  });
 });

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { decodeJwt, exportJWK, generateKeyPair, type JWK } from 'jose';
 import type { KoaContext, Provider as OidcProvider } from 'oidc-provider';
+import { DEVICE_PAGES } from './device-pages.js';
 import { escapeHtml } from './html-form.js';
 import { createCounter, type RequestCounts } from './http-counts.js';
 import { handleInteraction, PAGE_HEADERS, pageHtml } from './interactions.js';
@@ -51,8 +52,9 @@ export interface AuthorizationServer {
   readonly jwks: { readonly keys: readonly JWK[] };
   readonly provider: OidcProvider;
   /**
-   * By endpoint: `metadata`, `jwks`, `registration`, `authorization`, `interaction`, `token`,
-   * `token:authorization_code`, `token:refresh_token`, `revocation`; anything else as `GET /path`.
+   * By endpoint: `metadata`, `jwks`, `registration`, `authorization`, `device-authorization`, `interaction`, `token`,
+   * `token:authorization_code`, `token:refresh_token`, `token:urn:ietf:params:oauth:grant-type:device_code`, `revocation`;
+   * anything else as `GET /path`.
    */
   readonly counts: RequestCounts;
   /** Lifetime of the access tokens issued from now on, in whole seconds. */
@@ -78,6 +80,7 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/token': 'token',
   '/token/revocation': 'revocation',
   '/token/introspection': 'introspection',
+  '/device/auth': 'device-authorization',
 };
 
 /** Starts a certified authorization server (oidc-provider) on loopback, with a login and a consent page. */
@@ -102,6 +105,8 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   provider.on('server_error', (_, error) => onError(error));
   provider.on('error', onError);
   provider.on('access_token.issued', (token) => grantOf.set(token.jti, token.grantId));
+  // A machine's token belongs to no grant of a person.
+  provider.on('client_credentials.issued', (token) => grantOf.set(token.jti, undefined));
   provider.on('grant.revoked', (_, grantId) => revokedGrants.add(grantId));
   provider.use(async (context, next) => {
     await next();
@@ -166,6 +171,7 @@ function configuration(
   const scopes = [...(options.scopes ?? ['mcp:read', 'mcp:write', 'mcp:admin'])];
   const day = 86_400;
   const documents = options.clientIdMetadataDocument;
+  const deviceFlow = options.features?.['deviceFlow'] as Record<string, unknown> | undefined;
   return {
     scopes: ['openid', 'offline_access', ...scopes],
     clients: options.clients ?? [],
@@ -226,6 +232,7 @@ function configuration(
       },
       ...(documents === undefined ? {} : { clientIdMetadataDocument: { enabled: true, ack: 'draft-02' } }),
       ...options.features,
+      ...(deviceFlow === undefined ? {} : { deviceFlow: { ...DEVICE_PAGES, ...deviceFlow } }),
     },
   };
 }

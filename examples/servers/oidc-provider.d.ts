@@ -45,7 +45,10 @@ declare module 'oidc-provider' {
     callback(): (request: IncomingMessage, response: ServerResponse) => void;
     use(middleware: (context: KoaContext, next: () => Promise<void>) => Promise<void>): this;
     on(event: 'server_error', listener: (context: KoaContext, error: Error) => void): this;
-    on(event: 'access_token.issued' | 'access_token.saved', listener: (token: IssuedToken) => void): this;
+    on(
+      event: 'access_token.issued' | 'access_token.saved' | 'client_credentials.issued',
+      listener: (token: IssuedToken) => void,
+    ): this;
     on(event: 'grant.revoked', listener: (context: KoaContext, grantId: string) => void): this;
     on(event: 'error', listener: (error: Error) => void): this;
     interactionDetails(request: IncomingMessage, response: ServerResponse): Promise<InteractionDetails>;

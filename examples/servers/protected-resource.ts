@@ -16,6 +16,8 @@ export interface ProtectedServerOptions {
   challengeMetadata?: boolean;
   /** Where the resource metadata lies: at the path-inserted well-known URL (default), at the root, or nowhere. */
   resourceMetadata?: 'inserted' | 'root' | false;
+  /** Further members of the resource metadata. */
+  metadataMembers?: Readonly<Record<string, unknown>>;
   /** The resource identifier, from the endpoint's URL; default: the URL itself. It is the audience of the tokens. */
   resource?: (endpointUrl: string) => string;
   intercept?: Intercept;
@@ -82,6 +84,7 @@ export function createProtection(
                 authorization_servers: [issuer()],
                 bearer_methods_supported: ['header'],
                 ...(options.scopesSupported === undefined ? {} : { scopes_supported: options.scopesSupported }),
+                ...options.metadataMembers,
               },
       };
     },

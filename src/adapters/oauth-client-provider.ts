@@ -1,10 +1,13 @@
 import type * as oauth from 'oauth4webapi';
+import { clientCredentialsOf } from '../authorization/client-credentials-of.js';
 import { withContext } from '../authorization/redeem.js';
 import type { AuthSession, Exchange } from '../authorization/session.js';
 import { readContext, type SessionContext } from '../authorization/session-context.js';
 import type { StepUp } from '../authorization/step-up.js';
 import type { Challenge } from '../challenge.js';
+import { cannotCarryProofs } from '../dpop/index.js';
 import { abortError, McpOAuthError } from '../errors.js';
+import { isWithoutPerson } from '../grant.js';
 import {
   additionalParameters,
   classifyRefreshFailure,
@@ -15,6 +18,15 @@ import { drawChallenge } from '../probe.js';
 import { coversScope, parseScope, unionScopes } from '../scope.js';
 import type { Lease } from '../stores/token-store.js';
 import type { TokenSet } from '../tokens/token-set.js';
+import {
+  clientRefused,
+  neverAsked,
+  nothingToPost,
+  refusedForGood,
+  renewedByMachine,
+  SignedInElsewhere,
+  signedInElsewhere,
+} from './adapter-errors.js';
 import { type ExchangeSlot, exchangeSlot, type WireTokens, withResolvers } from './token-exchange-slot.js';
 
 /** The client metadata as the SDKs' types want it. */
@@ -59,6 +71,8 @@ export interface McpOAuthClientProvider {
   codeVerifier(): string;
 }
 
+const WAY = 'an OAuthClientProvider';
+
 /** Shown to the SDK before there is a client; it never leaves the process, since our own client authentication is used. */
 const NO_CLIENT_YET = 'mcp-oauth-client';
 
@@ -85,7 +99,8 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
       return { client_id: context?.client.client_id ?? NO_CLIENT_YET };
     },
     async tokens() {
-      const accessToken = await session.accessToken();
+      const accessToken = (await session.accessToken()) ?? (await machineToken());
+      await assertBearer();
       if (accessToken === undefined) return undefined;
       return toWire(await tokens.current(), accessToken, options.clock.now());
     },
@@ -98,6 +113,8 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
     async prepareTokenRequest(scope) {
       await session.assertUsable();
       const current = await tokens.reload();
+      await assertBearer();
+      if (isWithoutPerson(options.grant)) return renewByMachine(current);
       const wanted = wantedScope(scope);
       const refresh = canRefresh(current, wanted) ? await prepareRefresh() : undefined;
       const mine = refresh ?? (await prepareSignIn(await tokens.current(), wanted));
@@ -137,6 +154,26 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
     codeVerifier: neverAsked,
   };
 
+  /** A machine needs no 401 to begin with, and the SDK has no part in its token request. */
+  async function machineToken(): Promise<string | undefined> {
+    if (!isWithoutPerson(options.grant)) return undefined;
+    const challenge = await drawChallenge(session);
+    if (challenge === undefined) return undefined;
+    return (await session.signIn({ reason: 'unauthorized', challenge, withoutProofs: WAY })).accessToken;
+  }
+
+  async function renewByMachine(current: TokenSet | undefined): Promise<never> {
+    const refused = current?.accessToken;
+    const renewed = refused === undefined ? undefined : await session.refreshRefused(refused, session.closed);
+    if (renewed === undefined) await session.signIn({ reason: 'unauthorized', refused, withoutProofs: WAY });
+    throw renewedByMachine();
+  }
+
+  /** Before a person is asked, where that would be in vain. */
+  async function assertBearer(): Promise<void> {
+    session.parts.dpop.assertBearer(await tokens.current(), WAY);
+  }
+
   /** The server's scopes as far as the SDK passes them on, without what only a sign-in may decide. */
   function wantedScope(scope: string | undefined): string[] {
     if (typeof options.scope === 'object' || scope === options.clientMetadata.scope) return [];
@@ -164,6 +201,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
         const current = await tokens.reload({ lease });
         const context = readContext(current);
         if (current?.refreshToken === undefined || context === undefined) return ready.resolve(undefined);
+        session.parts.dpop.assertBearer(current, WAY);
         const form = { grant_type: 'refresh_token', refresh_token: current.refreshToken };
         const slot = openSlot(context, form, context.resource, lease);
         ready.resolve({ slot, context });
@@ -200,6 +238,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
     const challenge = await challengeFor(wanted);
     const exchange: Exchange = ({ transaction, arrival }, keep, signal) => {
       const { authorizationServer, client, redirectUri, codeVerifier, resource, state } = transaction;
+      if (transaction.dpop !== undefined) throw cannotCarryProofs(WAY);
       const callback = validateCallback({ authorizationServer, clientId: client.client_id, url: arrival.url, state });
       return session.store.lock(
         session.tokensKey,
@@ -220,6 +259,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
         { timeoutMs: options.lockTimeoutMs, signal },
       );
     };
+    const request = { reason: 'unauthorized', challenge, refused: current?.accessToken, withoutProofs: WAY } as const;
     const kept: Promise<unknown> =
       current !== undefined && !hasRequested(current, wanted)
         ? stepUp.obtain(
@@ -228,15 +268,17 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
             undefined,
             exchange,
           )
-        : session.signIn({ reason: 'unauthorized', challenge, refused: current?.accessToken }, {}, undefined, exchange);
-    // Where another caller's sign-in was joined, it ends without a token request of ours.
+        : session.signIn(request, {}, undefined, exchange);
+    // Where another caller's sign-in was joined, or one by device code, it ends without a token request of ours.
     kept.then(() => ready.reject(signedInElsewhere()), ready.reject);
     try {
       return { ...(await ready.promise), kept };
     } catch (error) {
-      const refresh = error instanceof SignedInElsewhere ? await prepareRefresh() : undefined;
-      if (refresh === undefined) throw error;
-      return refresh;
+      if (!(error instanceof SignedInElsewhere)) throw error;
+      // The SDK has to post something: the refresh token that came with the others.
+      const refresh = await prepareRefresh();
+      if (refresh !== undefined) return refresh;
+      throw options.grant?.type === 'device_code' ? nothingToPost() : error;
     }
   }
 
@@ -274,7 +316,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
   ): ExchangeSlot {
     const parameters = new URLSearchParams({ ...form, ...additionalParameters(options.tokenParameters, { resource }) });
     const { authorizationServer, client } = context;
-    const authenticate = clientAuthentication(context);
+    const authenticate = clientAuthentication({ ...context, ...clientCredentialsOf(options) });
     const slot = exchangeSlot(
       {
         parameters,
@@ -301,14 +343,6 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
     slot.answer.then(forget, forget);
     return slot;
   }
-}
-
-class SignedInElsewhere extends McpOAuthError {}
-
-function signedInElsewhere(): McpOAuthError {
-  return new SignedInElsewhere('aborted', 'Another request signed in meanwhile. Send this one again.', {
-    stage: 'token',
-  });
 }
 
 function fromWire(wire: WireTokens, now: number): TokenSet {
@@ -348,29 +382,4 @@ function withoutRefreshToken({ refreshToken: _dropped, ...rest }: TokenSet): Tok
 
 function withoutSlash(issuer: string): string {
   return issuer.endsWith('/') ? issuer.slice(0, -1) : issuer;
-}
-
-function clientRefused(): McpOAuthError {
-  return new McpOAuthError(
-    'invalid_client',
-    'The authorization server does not accept this client. Check `clientInformation` (id, secret, authentication method).',
-    { stage: 'token', oauthError: 'invalid_client' },
-  );
-}
-
-function refusedForGood(): McpOAuthError {
-  return new McpOAuthError('token_request_failed', 'The authorization server refused the token request of the SDK.', {
-    stage: 'token',
-    oauthError: 'invalid_grant',
-  });
-}
-
-function neverAsked(): never {
-  throw new McpOAuthError(
-    'invalid_options',
-    'This provider signs in inside prepareTokenRequest(); the SDK has no part in the redirect.',
-    {
-      stage: 'authorization',
-    },
-  );
 }

@@ -20,6 +20,8 @@ export interface SdkAuthProvider {
  */
 const YOUNG_MS = 5_000;
 
+const WAY = "the SDK's own use of token()";
+
 /** The v2 SDK's `AuthProvider` over a session. It handles 401 only: for such a provider the SDK itself throws on a 403. */
 export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
   let lastGiven: string | undefined;
@@ -29,6 +31,7 @@ export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
   return {
     async token() {
       const token = await session.accessToken();
+      await assertBearer();
       if (token !== lastGiven) {
         former = present;
         present = 0;
@@ -38,6 +41,7 @@ export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
       return token;
     },
     async onUnauthorized({ response }) {
+      await assertBearer();
       const refused = lastGiven;
       present = Math.max(0, present - 1);
       const stored = await session.tokens.reload();
@@ -46,9 +50,14 @@ export function createSdkAuthProvider(session: AuthSession): SdkAuthProvider {
       if (refused !== undefined && (await session.refreshRefused(refused, session.closed)) !== undefined) return;
       await session.assertUsable();
       const challenge = findAuthChallenge(parseChallenges(response));
-      await session.signIn({ reason: 'unauthorized', challenge, refused });
+      await session.signIn({ reason: 'unauthorized', challenge, refused, withoutProofs: WAY });
     },
   };
+
+  /** Before a person is asked, where that would be in vain. */
+  async function assertBearer(): Promise<void> {
+    session.parts.dpop.assertBearer(session.tokens.peek() ?? (await session.tokens.current()), WAY);
+  }
 
   /** Whether `token()` would give something for them. */
   function isUsable(stored: TokenSet | undefined): stored is TokenSet {

@@ -2,7 +2,7 @@ import { isMcpOAuthError } from '../errors.js';
 import { coversScope, unionScopes } from '../scope.js';
 import type { TokenManager } from '../tokens/token-manager.js';
 import type { TokenSet } from '../tokens/token-set.js';
-import { readContext } from './session-context.js';
+import { readContext, type SessionContext } from './session-context.js';
 import type { SignInRequest } from './sign-in-parts.js';
 
 /**
@@ -11,8 +11,10 @@ import type { SignInRequest } from './sign-in-parts.js';
  */
 export async function adoptStored(
   tokens: TokenManager,
-  { refused, requested, scope = [], additionalScope }: SignInRequest,
+  { refused, requested, scope = [], additionalScope, parameters }: SignInRequest,
 ): Promise<TokenSet | undefined> {
+  // What somebody asked for in particular, such as another account, only a sign-in brings.
+  if (parameters !== undefined) return undefined;
   const reloaded = await undamaged(async () => tokens.reload());
   const stored = reloaded === undefined ? undefined : tokens.peek();
   if (stored === undefined || stored.accessToken === refused) return undefined;
@@ -23,6 +25,11 @@ export async function adoptStored(
   if (!coversScope(unionScopes(asked, stored.scope), wanted)) return undefined;
   // A refresh of the refused ones brings no more than they had.
   return coversScope(requested, wanted) ? undefined : stored;
+}
+
+/** What is kept beside the session's tokens, where it is there and can be read. */
+export function storedContext(tokens: TokenManager): Promise<SessionContext | undefined> {
+  return undamaged(async () => readContext(await tokens.current()));
 }
 
 /** A damaged session is what a sign-in replaces: it counts as none. */

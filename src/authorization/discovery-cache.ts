@@ -1,8 +1,10 @@
 import type { Challenge } from '../challenge.js';
 import { type Discovery, discover } from '../discovery/index.js';
+import { bindingAlgorithm } from '../dpop/index.js';
 import type { OnEvent } from '../events.js';
 import type { Http } from '../http/index.js';
 import type { ResolvedOptions } from '../options.js';
+import { identityProviderMetadata } from './identity-provider.js';
 
 /** How long a result is used for another sign-in. A 401 that nothing else explains asks again at once. */
 const KEPT_FOR_MS = 600_000;
@@ -26,15 +28,21 @@ export function discoveryCache(options: ResolvedOptions, http: Http, emit: OnEve
     async load({ challenge, preferredIssuer, fresh, signal }) {
       const now = options.clock.now();
       if (!fresh && kept !== undefined && now - kept.at < KEPT_FOR_MS) return kept.discovery;
-      const discovery = await discover(options.server, {
-        http,
-        signal,
-        clock: options.clock,
-        ...(challenge === undefined ? {} : { challenge }),
-        ...(options.resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl: options.resourceMetadataUrl }),
-        ...(preferredIssuer === undefined ? {} : { preferredIssuer }),
-        ...(options.issuerExceptions === undefined ? {} : { issuerExceptions: options.issuerExceptions }),
-      });
+      const { resourceMetadataUrl, issuerExceptions, clock } = options;
+      const discovery =
+        options.isIdentitySession === true
+          ? await discoverIdentityProvider(preferredIssuer ?? '', options, http, signal)
+          : await discover(options.server, {
+              http,
+              signal,
+              clock,
+              challenge,
+              resourceMetadataUrl,
+              preferredIssuer,
+              issuerExceptions,
+            });
+      // Here for every grant, and before a client is registered or a person asked.
+      assertBinding(discovery, options);
       kept = { discovery, at: now };
       const { issuer, resource, legacy } = discovery;
       emit({ type: 'discovered', issuer, resource, legacy });
@@ -47,10 +55,30 @@ export function discoveryCache(options: ResolvedOptions, http: Http, emit: OnEve
   };
 }
 
+/** There is no resource: the user signs in to the identity provider itself. */
+async function discoverIdentityProvider(
+  issuer: string,
+  options: ResolvedOptions,
+  http: Http,
+  signal: AbortSignal,
+): Promise<Discovery> {
+  const authorizationServer = await identityProviderMetadata(issuer, options, http, signal);
+  return { issuer, resource: issuer, authorizationServer, legacy: false, hasMetadata: true };
+}
+
+/** Throws where the MCP server needs bound tokens that the `dpop` option or the servers do not allow. */
+function assertBinding(
+  { authorizationServer, resourceMetadata: resource }: Discovery,
+  { dpop }: ResolvedOptions,
+): void {
+  bindingAlgorithm({ option: dpop, authorizationServer, resource, bound: false });
+}
+
 /** Where an option lets this server deviate from the specification, the application is told that it did. */
 function deviations({ issuer, authorizationServer }: Discovery, options: ResolvedOptions): string[] {
   const { metadataIssuer, assumeS256 } = options.issuerExceptions?.[issuer] ?? {};
   const methods = authorizationServer.code_challenge_methods_supported;
+  if (options.isIdentitySession === true) return [];
   return [
     metadataIssuer !== undefined && authorizationServer.issuer !== issuer && 'Its metadata names another issuer.',
     assumeS256 === true && methods?.includes('S256') !== true && 'Its metadata does not advertise S256.',

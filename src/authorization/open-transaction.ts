@@ -1,10 +1,9 @@
 import type { Discovery } from '../discovery/index.js';
 import { buildAuthorizationUrl } from '../grants/index.js';
-import type { ResolvedOptions } from '../options.js';
 import { generateCodeChallenge, generateCodeVerifier, generateState } from '../pkce.js';
 import type { ResolvedClient } from '../registration/index.js';
-import { selectScope, unionScopes, withOfflineAccess } from '../scope.js';
-import type { SignInParts, SignInRequest } from './sign-in-parts.js';
+import { requestedAccess } from './requested-access.js';
+import { addsToSession, type SignInParts, type SignInRequest } from './sign-in-parts.js';
 import type { Transaction } from './transaction.js';
 
 /** What is known when a transaction is opened. */
@@ -30,19 +29,18 @@ export interface OpenTransaction {
  * Selects the scopes, makes state and verifier, and stores everything that the callback will be held against.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7636.html#section-4.1 | RFC 7636 section 4.1}
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-10 | RFC 9449 section 10}
  */
 export async function openTransaction(
   parts: SignInParts,
   { request, discovery, client, redirectUri, offlineAccess }: OpeningFacts,
 ): Promise<OpenTransaction> {
   const { options } = parts;
-  const selected = request.scope ?? selectedScope(request, discovery, options);
-  const wanted = unionScopes(selected, request.additionalScope);
-  const { scope, prompt } = offlineAccess
-    ? withOfflineAccess(wanted, discovery.authorizationServer)
-    : { scope: wanted, prompt: undefined };
-  const resource = options.resource === false ? undefined : (options.resource ?? discovery.resource);
+  const access = requestedAccess(options, { request, discovery, offlineAccess });
+  const { scope, resource, prompt, addedOfflineAccess } = access;
   const codeVerifier = generateCodeVerifier();
+  const adds = addsToSession(request);
+  const dpop = await parts.dpop.keyFor({ discovery, adds, withoutProofs: request.withoutProofs });
   const transaction: Transaction = {
     state: generateState(),
     codeVerifier,
@@ -53,8 +51,10 @@ export async function openTransaction(
     redirectUri,
     scope,
     session: parts.session,
+    addsToSession: adds,
     expiresAt: options.clock.now() + options.signInTimeoutMs,
     ...(resource === undefined ? {} : { resource }),
+    ...(dpop === undefined ? {} : { dpop }),
   };
   const url = buildAuthorizationUrl({
     authorizationServer: discovery.authorizationServer,
@@ -65,20 +65,11 @@ export async function openTransaction(
     scope,
     resource,
     prompt,
-    ...(options.authorizationParameters === undefined ? {} : { parameters: options.authorizationParameters }),
+    dpopJkt: dpop && (await parts.dpop.prover(dpop)).thumbprint,
+    parameters: { ...options.authorizationParameters, ...request.parameters },
   });
   const browserUrl = parts.http.assertBrowserUrl(url).href;
   // Last, so that nothing is left behind where the server's endpoint is refused.
   await parts.transactions.save(transaction);
-  return { transaction, browserUrl, addedOfflineAccess: scope.length > wanted.length };
-}
-
-function selectedScope(request: SignInRequest, discovery: Discovery, options: ResolvedOptions): string[] {
-  const challengeScope = request.challenge?.parameters['scope'];
-  const scopesSupported = discovery.resourceMetadata?.scopes_supported;
-  return selectScope({
-    ...(challengeScope === undefined ? {} : { challengeScope }),
-    ...(scopesSupported === undefined ? {} : { scopesSupported }),
-    ...(options.scope === undefined ? {} : { scope: options.scope }),
-  });
+  return { transaction, browserUrl, addedOfflineAccess };
 }

@@ -1,13 +1,9 @@
-import { exchangeCode, validateCallback } from '../grants/index.js';
+import { exchangeCode, type TokenResult, validateCallback } from '../grants/index.js';
+import type { ResolvedOptions } from '../options.js';
 import type { TokenSet } from '../tokens/token-set.js';
-import type { ClientInformation } from '../types.js';
-import {
-  accountFromClaims,
-  keptMetadata,
-  type SessionAccount,
-  type SessionContext,
-  writeContext,
-} from './session-context.js';
+import type { ClientInformation, SessionAccount } from '../types.js';
+import { clientCredentialsOf } from './client-credentials-of.js';
+import { accountFromClaims, keptMetadata, type SessionContext, writeContext } from './session-context.js';
 import type { SignInParts } from './sign-in-parts.js';
 import type { Transaction } from './transaction.js';
 
@@ -24,14 +20,17 @@ export async function redeem(
   const { authorizationServer, client, redirectUri, codeVerifier, resource, scope, state } = transaction;
   const callbackParameters = validateCallback({ authorizationServer, clientId: client.client_id, url, state });
   const { tokenParameters, clock } = parts.options;
+  const dpop = transaction.dpop && (await parts.dpop.prover(transaction.dpop));
   const result = await exchangeCode(
     {
       authorizationServer,
       client,
+      ...clientCredentialsOf(parts.options),
       callbackParameters,
       redirectUri,
       codeVerifier,
       scope,
+      dpop,
       ...(resource === undefined ? {} : { resource }),
       ...(tokenParameters === undefined ? {} : { tokenParameters }),
     },
@@ -39,28 +38,39 @@ export async function redeem(
   );
   if (result.client !== undefined) await rememberClient(parts, transaction, result.client);
   const account = accountFromClaims(result.idTokenClaims);
-  return withContext(result.tokens, transaction, result.client ?? client, account);
+  const tokens = withContext(result.tokens, transaction, result.client ?? client, account);
+  return withIdToken(parts.options, tokens, result);
+}
+
+/** The tokens with the ID token beside them, in a session at an identity provider; nowhere else is there a use for it. */
+export function withIdToken(
+  { isIdentitySession }: Pick<ResolvedOptions, 'isIdentitySession'>,
+  tokens: TokenSet,
+  { idToken }: Pick<TokenResult, 'idToken'>,
+): TokenSet {
+  if (isIdentitySession !== true || idToken === undefined) return tokens;
+  return { ...tokens, context: { ...tokens.context, idToken } };
 }
 
 /** A server took the client's credentials in another form only; the next sign-in begins with that one. */
-async function rememberClient(
+export async function rememberClient(
   parts: SignInParts,
-  { issuer, registration, redirectUri }: Transaction,
+  { issuer, registration }: Pick<Transaction, 'issuer' | 'registration'>,
   client: ClientInformation,
 ): Promise<void> {
   if (registration !== 'dynamic') return;
-  const stored = await parts.registrations.load(issuer, redirectUri);
-  if (stored?.client.client_id === client.client_id) await parts.registrations.save(issuer, { ...stored, client });
+  const stored = await parts.registrations.find(issuer, client.client_id);
+  if (stored !== undefined) await parts.registrations.save(issuer, { ...stored, client });
 }
 
 /** Tokens with everything that the next start needs beside them. */
 export function withContext(
   tokens: TokenSet,
-  transaction: Transaction,
+  transaction: Pick<Transaction, 'issuer' | 'resource' | 'authorizationServer' | 'registration' | 'scope' | 'dpop'>,
   client: Transaction['client'],
   account?: SessionAccount,
 ): TokenSet {
-  const { issuer, resource, authorizationServer, registration, scope } = transaction;
+  const { issuer, resource, authorizationServer, registration, scope, dpop } = transaction;
   const context: SessionContext = {
     issuer,
     authorizationServer: keptMetadata(authorizationServer),
@@ -69,6 +79,7 @@ export function withContext(
     requestedScope: scope,
     ...(resource === undefined ? {} : { resource }),
     ...(account === undefined ? {} : { account }),
+    ...(dpop === undefined ? {} : { dpop }),
   };
   return { ...tokens, context: writeContext(context) };
 }

@@ -1,8 +1,10 @@
-import type { Clock } from '../clock.js';
+import { createProver } from '../dpop/index.js';
 import { isMcpOAuthError, type McpOAuthError } from '../errors.js';
 import { revokeToken } from '../grants/index.js';
 import type { Http } from '../http/index.js';
+import type { ResolvedOptions } from '../options.js';
 import type { TokenSet } from '../tokens/token-set.js';
+import { clientCredentialsOf } from './client-credentials-of.js';
 import { readContext, type SessionContext } from './session-context.js';
 
 /** What became of tokens that nobody wants any more. */
@@ -13,13 +15,20 @@ export interface Revocation {
   readonly error?: McpOAuthError;
 }
 
+/** The session whose tokens they were. */
+export interface Revoking {
+  readonly options: Pick<ResolvedOptions, 'clock' | 'grant' | 'clientKey'>;
+  readonly http: Http;
+  readonly closed: AbortSignal;
+}
+
 /**
  * Revokes the refresh and the access token at the server that issued them. A failure is an answer, not an exception.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7009.html#section-2 | RFC 7009 section 2}
  */
 export async function revokeTokens(
-  { options: { clock }, http, closed }: { options: { clock: Clock }; http: Http; closed: AbortSignal },
+  { options: sessionOptions, http, closed }: Revoking,
   tokens: TokenSet,
 ): Promise<Revocation> {
   let revoked = false;
@@ -33,8 +42,11 @@ export async function revokeTokens(
       const context: SessionContext | undefined = readContext(tokens);
       if (context === undefined) return { revoked: false };
       const { authorizationServer, client } = context;
-      const options = { http, clock, signal: closed };
-      const done = await revokeToken({ authorizationServer, client, token, tokenTypeHint }, options);
+      const { clock } = sessionOptions;
+      const dpop = context.dpop && (await createProver(context.dpop, clock));
+      const presented = { client, ...clientCredentialsOf(sessionOptions) };
+      const request = { authorizationServer, ...presented, token, tokenTypeHint, dpop };
+      const done = await revokeToken(request, { http, clock, signal: closed });
       revoked ||= done;
     } catch (caught) {
       if (!isMcpOAuthError(caught)) throw caught;

@@ -1,13 +1,7 @@
+import { damagedKey, isProofKey, type ProofKey } from '../dpop/index.js';
 import { McpOAuthError } from '../errors.js';
 import type { TokenSet } from '../tokens/token-set.js';
-import type { AuthorizationServerMetadata, ClientInformation, RegistrationKind } from '../types.js';
-
-/** Who signed in, as far as the authorization server says. */
-export interface SessionAccount {
-  readonly subject?: string;
-  readonly name?: string;
-  readonly email?: string;
-}
+import type { AuthorizationServerMetadata, ClientInformation, RegistrationKind, SessionAccount } from '../types.js';
 
 /**
  * What is kept beside the tokens, so that the next start can refresh without asking anyone anything,
@@ -23,6 +17,10 @@ export interface SessionContext {
   /** What was asked for, which a step-up adds to. */
   readonly requestedScope: readonly string[];
   readonly account?: SessionAccount;
+  /** The ID token, in a session at an identity provider. */
+  readonly idToken?: string;
+  /** The key that the tokens are bound to. A secret. @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-5 | RFC 9449 section 5} */
+  readonly dpop?: ProofKey;
 }
 
 /** Everything a refresh, a revocation or a sign-out needs of the metadata; the rest is not worth storing. */
@@ -40,6 +38,7 @@ const KEPT_METADATA = [
   'code_challenge_methods_supported',
   'id_token_signing_alg_values_supported',
   'authorization_response_iss_parameter_supported',
+  'dpop_signing_alg_values_supported',
 ] as const;
 
 /** The members of the metadata that are stored with a session. */
@@ -65,6 +64,7 @@ export function readContext(tokens: TokenSet | undefined): SessionContext | unde
       { stage: 'store' },
     );
   }
+  if (context.dpop !== undefined && !isProofKey(context.dpop)) throw damagedKey();
   return context as SessionContext;
 }
 

@@ -4,7 +4,7 @@ import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 export function tokenRejected(): McpOAuthError {
   return new McpOAuthError(
     'token_rejected',
-    'The MCP server refuses tokens that its authorization server has just issued. Check that both agree on the resource (audience) and on the time; authorize() tries again.',
+    'The MCP server refuses tokens that its authorization server has just issued. Check that both agree on the resource and on the time; some authorization servers want an `audience` in `authorizationParameters`. authorize() tries again.',
     { stage: 'resource', status: 401 },
   );
 }

@@ -4,11 +4,13 @@ import { classifyRefreshFailure, refreshTokens } from '../grants/index.js';
 import type { ResolvedOptions } from '../options.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import type { AuthorizationServerMetadata } from '../types.js';
+import { clientCredentialsOf } from './client-credentials-of.js';
+import { withIdToken } from './redeem.js';
 import { keptMetadata, readContext, type SessionContext, writeContext } from './session-context.js';
 import type { SignInParts } from './sign-in-parts.js';
 
 /** What a refresh of a session needs. */
-export type RefreshParts = Pick<SignInParts, 'options' | 'http' | 'registrations'>;
+export type RefreshParts = Pick<SignInParts, 'options' | 'http' | 'registrations' | 'dpop'>;
 
 /**
  * Refreshes with what is stored beside the tokens: issuer, client and resource. Where a refresh token has lost its
@@ -38,18 +40,23 @@ async function present(
 ): Promise<TokenSet> {
   const { tokenParameters, clock } = parts.options;
   const client = currentClient(parts.options, context);
+  const key = await parts.dpop.keyToRenew(context.dpop, context.authorizationServer);
   const result = await refreshTokens(
     {
       authorizationServer: context.authorizationServer,
       client,
+      ...clientCredentialsOf(parts.options),
       refreshToken: tokens.refreshToken ?? '',
+      dpop: key && (await parts.dpop.prover(key)),
       ...(context.resource === undefined ? {} : { resource: context.resource }),
       ...(tokens.scope === undefined ? {} : { previousScope: tokens.scope }),
       ...(tokenParameters === undefined ? {} : { tokenParameters }),
     },
     { http: parts.http, signal, clock },
   );
-  return { ...result.tokens, context: writeContext({ ...context, client: result.client ?? client }) };
+  const bound = key === undefined ? {} : { dpop: key };
+  const next = { ...context, client: result.client ?? client, ...bound };
+  return withIdToken(parts.options, { ...result.tokens, context: writeContext(next) }, result);
 }
 
 /** The issuer's metadata, where it names another token endpoint by now than the one that gave no usable answer. */

@@ -1,7 +1,8 @@
 import { abortError, McpOAuthError } from '../errors.js';
 import { emitter, type OnEvent } from '../events.js';
-import { classifyRefreshFailure } from '../grants/index.js';
+import { isWithoutPerson } from '../grant.js';
 import { createHttp, type Http } from '../http/index.js';
+import { detectSurroundings, type Surroundings } from '../loopback/index.js';
 import type { ResolvedOptions } from '../options.js';
 import { clientIdentity, type RegistrationStore, registrationStore } from '../registration/index.js';
 import { coversScope, unionScopes } from '../scope.js';
@@ -9,22 +10,31 @@ import type { Lease, TokenStore } from '../stores/token-store.js';
 import { TokenManager } from '../tokens/token-manager.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { Waits } from '../tokens/wait.js';
-import { adoptStored, undamaged } from './adopt-session.js';
+import { adoptStored, storedContext } from './adopt-session.js';
 import { type AttemptLimiter, attemptLimiter } from './attempt-limiter.js';
 import { assertOurs, parseCallback, usedCallback } from './callback-claim.js';
 import { discoveryCache } from './discovery-cache.js';
+import { DpopSession } from './dpop-session.js';
 import { assertInteractive } from './interactive.js';
+import { keepTokens, type Occasion } from './keep-tokens.js';
 import { OpenStreams } from './open-streams.js';
 import { redeem } from './redeem.js';
 import { PendingCallbacks } from './redirect-target.js';
-import { revokeTokens } from './revoke-session.js';
-import { readContext, type SessionContext } from './session-context.js';
+import { renewalOf } from './renewal-of.js';
+import { readContext } from './session-context.js';
 import { asMcpOAuthError, signedOut, signInTimeout, tokenRejected } from './session-errors.js';
-import { refreshSession } from './session-refresh.js';
+import { sessionKey } from './session-key.js';
 import { SharedTask, type Waiter } from './shared-task.js';
-import { authorizeInBrowser, forgetRefusedRegistration } from './sign-in.js';
+import { forgetRefusedRegistration } from './sign-in-attempts.js';
+import { signInByGrant } from './sign-in-by-grant.js';
 import { SignInLimits } from './sign-in-limits.js';
-import { type AuthorizedCallback, type SignInParts, type SignInRequest, wantedBy } from './sign-in-parts.js';
+import {
+  type AuthorizedCallback,
+  addsToSession,
+  type SignInParts,
+  type SignInRequest,
+  wantedBy,
+} from './sign-in-parts.js';
 import { SignInTurns } from './sign-in-turn.js';
 import { SignedOutMarker } from './signed-out.js';
 import { isOpen, type Transaction, transactionStore } from './transaction.js';
@@ -70,7 +80,11 @@ export class AuthSession {
   readonly #turns: SignInTurns;
   #current: { task: SharedTask<TokenSet>; scope: readonly string[] | undefined } | undefined;
 
-  constructor(options: ResolvedOptions, store: TokenStore) {
+  constructor(
+    options: ResolvedOptions,
+    store: TokenStore,
+    surroundings: () => Promise<Surroundings> = detectSurroundings,
+  ) {
     this.options = options;
     this.store = store;
     this.emit = emitter(options.onEvent);
@@ -89,8 +103,7 @@ export class AuthSession {
     this.tokens = new TokenManager({
       store,
       key: this.tokensKey,
-      refresh: (tokens, { signal }) => refreshSession(this.parts, tokens, signal),
-      isFinal: isFinalFailure,
+      ...renewalOf(options.grant, () => this.parts),
       clock: options.clock,
       onEvent: this.emit,
       lockTimeoutMs: options.lockTimeoutMs,
@@ -102,9 +115,11 @@ export class AuthSession {
       registrations: this.registrations,
       transactions: transactionStore(store, options.clock, options.lockTimeoutMs),
       discovery: discoveryCache(options, this.http, this.emit),
+      dpop: new DpopSession({ options, stored: () => storedContext(this.tokens) }),
       pending: new PendingCallbacks(),
       emit: this.emit,
       session: this.#key,
+      surroundings,
       preferredIssuer: () => this.#preferredIssuer(),
       prompted: (reason) => this.#limits.count(reason),
     };
@@ -146,7 +161,10 @@ export class AuthSession {
     if (cached !== undefined) return cached.accessToken;
     // Before the store is asked for tokens: a sign-out that a crash cut short left them there.
     await this.assertUsable(signal);
-    return this.tokens.getAccessToken(signal === undefined ? {} : { signal });
+    const token = await this.tokens.getAccessToken(signal === undefined ? {} : { signal });
+    // Nothing has to be asked of the server first.
+    if (token !== undefined || this.options.grant?.type !== 'bearer_token') return token;
+    return (await this.signIn({ reason: 'unauthorized' }, { signals: [signal] })).accessToken;
   }
 
   /** The part of {@link assertUsable} that costs nothing, for every request. */
@@ -218,7 +236,7 @@ export class AuthSession {
     const url = parseCallback(callbackUrl);
     const state = url.searchParams.get('state') ?? '';
     const { transactions, pending } = this.parts;
-    assertOurs(await transactions.find(state), this.#key);
+    assertOurs(await transactions.find(state), this.#key, url);
     const waiting = this.#current?.task;
     if (pending.deliver(state, { url, respond: async () => undefined }) && waiting !== undefined) {
       return waiting.join();
@@ -235,7 +253,10 @@ export class AuthSession {
   async #exchangeTaken(taken: Transaction, url: URL, signal: AbortSignal): Promise<TokenSet> {
     const { epoch } = this.signedOut;
     try {
-      return await this.#keep(await redeem(this.parts, taken, url, signal), epoch);
+      return await this.#keep(await redeem(this.parts, taken, url, signal), {
+        epoch,
+        addsToSession: taken.addsToSession,
+      });
     } catch (error) {
       const { issuer, client, registration: kind } = taken;
       await forgetRefusedRegistration(this.parts, { issuer, client, kind }, error);
@@ -304,11 +325,11 @@ export class AuthSession {
     task: SharedTask<TokenSet>,
     signal: AbortSignal,
   ): Promise<TokenSet> {
-    const { clock, signInTimeoutMs, interactive } = this.options;
+    const { clock, signInTimeoutMs } = this.options;
     const { epoch } = this.signedOut;
     const stopTimer = clock.schedule(signInTimeoutMs, () => task.cancel(signInTimeout(signInTimeoutMs)));
     try {
-      await assertInteractive(interactive, request.reason, signal);
+      if (!isWithoutPerson(this.options.grant)) await assertInteractive(this.options, request.reason, signal);
       const { tokens, adopted } = await this.#turns.run({
         signal,
         wanted: wantedBy(request),
@@ -317,9 +338,14 @@ export class AuthSession {
         lead: async (turn) => {
           // Whoever was waited for may have signed out instead.
           if (request.reason !== 'authorize') await this.assertUsable();
-          return authorizeInBrowser(this.parts, request, turn, (callback) =>
-            exchange(callback, (kept, lease) => this.#keep(kept, epoch, lease), signal),
-          );
+          const keep = (kept: TokenSet, lease?: Lease) =>
+            this.#keep(kept, { epoch, addsToSession: addsToSession(request), lease });
+          return signInByGrant(this.parts, request, turn, {
+            keep,
+            exchange: (callback) => exchange(callback, keep, signal),
+            // An SDK posts its own token request, which this grant has none for.
+            mayChooseDevice: exchange === this.#exchange,
+          });
         },
       });
       if (adopted) await this.#settleAdopted(request, epoch);
@@ -342,33 +368,16 @@ export class AuthSession {
     if (reason === 'authorize') await this.comeBack();
   }
 
-  /** Keeps new tokens, unless the account signed out since they were asked for. */
-  async #keep(tokens: TokenSet, epoch: number, lease?: Lease): Promise<TokenSet> {
-    const options = lease === undefined ? {} : { lease };
-    if (epoch !== this.signedOut.epoch) throw await this.#tooLate(tokens);
-    // First: a process that dies in between has no session, and not one that it is told it has signed out of.
-    await this.comeBack();
-    await this.tokens.setTokens(tokens, options);
-    if (epoch !== this.signedOut.epoch) {
-      await this.tokens.clear(options);
-      throw await this.#tooLate(tokens);
-    }
+  async #keep(tokens: TokenSet, occasion: Occasion): Promise<TokenSet> {
+    await keepTokens(this, tokens, occasion);
     this.#limits.succeeded();
-    const context = readContext(tokens) as SessionContext;
-    this.emit({ type: 'signed_in', issuer: context.issuer, scope: tokens.scope ?? [], expiresAt: tokens.expiresAt });
     return tokens;
-  }
-
-  /** Nobody wants these tokens any more; the server should know. */
-  async #tooLate(tokens: TokenSet): Promise<McpOAuthError> {
-    await revokeTokens(this, tokens).catch(() => undefined);
-    return signedOut();
   }
 
   async #preferredIssuer(): Promise<string | undefined> {
     const given = this.options.clientInformation;
     if (typeof given === 'object' && given.issuer !== undefined) return given.issuer;
-    return undamaged(async () => readContext(await this.tokens.current())?.issuer);
+    return (await storedContext(this.tokens))?.issuer;
   }
 
   /** New tokens count even where the store cannot forget that the account was signed out. */
@@ -380,13 +389,4 @@ export class AuthSession {
       this.emit({ type: 'store_error', error: new McpOAuthError('store_failed', message, { stage: 'store', cause }) });
     }
   }
-}
-
-function isFinalFailure(error: unknown): boolean {
-  return classifyRefreshFailure(error) === 'dead';
-}
-
-function sessionKey(options: ResolvedOptions): string {
-  const { origin, pathname, search } = options.server;
-  return `${encodeURIComponent(origin + pathname + search)}/${encodeURIComponent(options.account ?? '')}`;
 }

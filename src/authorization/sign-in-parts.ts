@@ -1,10 +1,12 @@
 import type { Challenge } from '../challenge.js';
 import type { OnEvent } from '../events.js';
 import type { Http } from '../http/index.js';
+import type { Surroundings } from '../loopback/index.js';
 import type { InteractionReason, ResolvedOptions } from '../options.js';
 import type { RegistrationStore } from '../registration/index.js';
 import type { TokenStore } from '../stores/token-store.js';
 import type { DiscoveryCache } from './discovery-cache.js';
+import type { DpopSession } from './dpop-session.js';
 import type { Arrival, PendingCallbacks } from './redirect-target.js';
 import type { Transaction, TransactionStore } from './transaction.js';
 
@@ -21,12 +23,21 @@ export interface SignInRequest {
   readonly requested?: readonly string[] | undefined;
   /** These scopes beside the selected ones. */
   readonly additionalScope?: readonly string[] | undefined;
+  /** Parameters of the authorization request, over those of the options. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+  /** What the tokens are for, where that cannot carry proofs: then nobody is asked for tokens that need them. */
+  readonly withoutProofs?: string | undefined;
 }
 
 /** What a sign-in is to bring, in a form that can be compared. */
-export function wantedBy({ scope, additionalScope, challenge }: SignInRequest): string {
+export function wantedBy({ scope, additionalScope, challenge, parameters }: SignInRequest): string {
   const { scope: challenged, resource_metadata: metadata } = challenge?.parameters ?? {};
-  return JSON.stringify([scope, additionalScope, challenged, metadata]);
+  return JSON.stringify([scope, additionalScope, challenged, metadata, parameters]);
+}
+
+/** Whether this sign-in only adds to a session, so that nobody else may take the session over by it. */
+export function addsToSession({ reason, refused, parameters }: SignInRequest): boolean {
+  return reason === 'step-up' || (reason === 'authorize' && refused !== undefined && parameters === undefined);
 }
 
 /** What a sign-in works with. */
@@ -37,10 +48,13 @@ export interface SignInParts {
   readonly registrations: RegistrationStore;
   readonly transactions: TransactionStore;
   readonly discovery: DiscoveryCache;
+  readonly dpop: DpopSession;
   readonly pending: PendingCallbacks;
   readonly emit: OnEvent;
   /** The session's key: server and account. */
   readonly session: string;
+  /** Where this process runs: whether the person sits here, and can see a browser. */
+  readonly surroundings: () => Promise<Surroundings>;
   readonly preferredIssuer: () => Promise<string | undefined>;
   /** Told when a browser is about to be opened. */
   readonly prompted: (reason: InteractionReason) => void;

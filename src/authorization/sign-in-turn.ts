@@ -26,8 +26,8 @@ const FAILURE_MS = 5_000;
 export interface Turn {
   /** Aborts with the caller's signal, and when the sign-in has become needless. */
   readonly signal: AbortSignal;
-  /** The person is asked to go to this URL; other windows can offer it too. */
-  presented(url: string): void;
+  /** The person is asked to go to this URL, and to enter the code there if there is one; other windows can offer it too. */
+  presented(url: string, userCode?: string): void;
   /** The browser came back: from here on this sign-in comes to its own end, unless it presents another URL. */
   arrived(): void;
 }
@@ -81,6 +81,7 @@ interface Leading {
   readonly owner: string;
   readonly work: TurnWork;
   url: string | undefined;
+  userCode?: string | undefined;
   /** Whether the browser came back. */
   arrived: boolean;
 }
@@ -159,9 +160,10 @@ export class SignInTurns {
     return undefined;
   }
 
-  #announce({ owner, url }: TurnRecord, awaited: TurnRecord | undefined): void {
-    if (owner === awaited?.owner && url === awaited.url) return;
-    this.#options.emit({ type: 'sign_in_elsewhere', ...(url !== undefined && { url }) });
+  #announce({ owner, url, userCode }: TurnRecord, awaited: TurnRecord | undefined): void {
+    if (owner === awaited?.owner && url === awaited.url && userCode === awaited.userCode) return;
+    const shown = { ...(url !== undefined && { url }), ...(userCode !== undefined && { userCode }) };
+    this.#options.emit({ type: 'sign_in_elsewhere', ...shown });
   }
 
   /** Takes the turn, unless the record is no longer the one that was seen. */
@@ -187,8 +189,9 @@ export class SignInTurns {
     });
     const turn: Turn = {
       signal: AbortSignal.any([work.signal, needless.signal]),
-      presented(url) {
+      presented(url, userCode) {
         leading.url = url;
+        leading.userCode = userCode;
         leading.arrived = false;
       },
       arrived() {
@@ -216,14 +219,15 @@ export class SignInTurns {
     let written: string | undefined;
     for (let beat = 1; await this.#paused(LOOK_MS, ended); ) {
       // The URL at once, the rest in its time.
-      for (let waitedMs = LOOK_MS; waitedMs < BEAT_MS && leading.url === written; waitedMs += LOOK_MS) {
+      for (let waitedMs = LOOK_MS; waitedMs < BEAT_MS && presentedIn(leading) === written; waitedMs += LOOK_MS) {
         if (!(await this.#paused(LOOK_MS, ended))) return;
       }
-      const { url } = leading;
-      const record = { owner, wanted: work.wanted, beat, ...(url !== undefined && { url }) };
+      const { url, userCode } = leading;
+      const shown = { ...(url !== undefined && { url }), ...(userCode !== undefined && { userCode }) };
+      const record = { owner, wanted: work.wanted, beat, ...shown };
       // A store that fails now is met again by whoever needs it; the person is already at work.
       await this.#renew(record, KEPT_MS).catch(() => undefined);
-      written = url;
+      written = presentedIn(leading);
       beat += 1;
     }
   }
@@ -313,4 +317,9 @@ class Ended extends Error {
     super();
     this.cause = cause;
   }
+}
+
+/** What the person has been shown last. */
+function presentedIn({ url, userCode }: Leading): string | undefined {
+  return url && `${url} ${userCode ?? ''}`;
 }

@@ -1,7 +1,8 @@
 import type { Challenge } from '../challenge.js';
-import { McpOAuthError } from '../errors.js';
+import type { McpOAuthError } from '../errors.js';
 import { excerpt } from '../http/index.js';
-import { coversScope, formatScope, parseScope, unionScopes } from '../scope.js';
+import type { StepUpAnswer } from '../options.js';
+import { coversScope, unionScopes } from '../scope.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { Waits } from '../tokens/wait.js';
 import { type AttemptLimiter, attemptLimiter } from './attempt-limiter.js';
@@ -9,6 +10,7 @@ import type { AuthSession, Exchange } from './session.js';
 import { readContext } from './session-context.js';
 import { asMcpOAuthError, signInTimeout } from './session-errors.js';
 import { SharedTask, type Waiter } from './shared-task.js';
+import { denied, postponed, requiredScope, stillInsufficient } from './step-up-errors.js';
 
 /** The operation that was refused for lack of scope. */
 export interface RefusedOperation {
@@ -26,6 +28,8 @@ const MOST_STEP_UPS = 2;
 const MOST_STEP_UPS_ALTOGETHER = 6;
 const MOST_DENIALS = 100;
 const WINDOW_MS = 600_000;
+/** For how long after a "not now" nobody is asked for the same again, in ms: an agent tries a refused tool at once. */
+const POSTPONED_MS = 60_000;
 
 /**
  * Gets more scope when the MCP server asks for it: once for all callers that were refused for the same reason,
@@ -37,6 +41,8 @@ export class StepUp {
   readonly #altogether: AttemptLimiter;
   /** Scopes that somebody refused to grant, for as long as this object lives. */
   readonly #denied: (readonly string[])[] = [];
+  /** Scopes that somebody does not want to decide on now, and until when, in ms since the epoch. */
+  #postponed: readonly { readonly scope: readonly string[]; readonly until: number }[] = [];
   #current: { task: SharedTask<TokenSet>; required: readonly string[] } | undefined;
 
   constructor(session: AuthSession) {
@@ -48,6 +54,7 @@ export class StepUp {
   /** Forgets denials and counts: the user asked for a sign-in. */
   reset(): void {
     this.#denied.length = 0;
+    this.#postponed = [];
     this.#limiter.reset();
     this.#altogether.reset();
   }
@@ -55,7 +62,8 @@ export class StepUp {
   /**
    * The access token to try the operation again with.
    *
-   * @throws McpOAuthError `step_up_denied` where someone refused, `insufficient_scope` where asking again would not help.
+   * @throws McpOAuthError `step_up_denied` where someone refused, `step_up_postponed` after a "not now", `insufficient_scope` where
+   * asking again would not help or more is asked for than a person can judge, `account_mismatch` where somebody else signed in.
    * @see {@link https://www.rfc-editor.org/rfc/rfc6750.html#section-3.1 | RFC 6750 section 3.1}
    */
   async obtain(
@@ -66,12 +74,12 @@ export class StepUp {
   ): Promise<string> {
     for (;;) {
       const tokens = await this.#session.tokens.current();
-      const required = requiredScope(operation);
+      const required = requiredScope(operation.challenge);
       if (tokens !== undefined && tokens.accessToken !== operation.sentToken && coversScope(tokens.scope, required)) {
         // Someone got the scope while this request was on its way.
         return tokens.accessToken;
       }
-      this.#assertNotDenied(required);
+      this.#assertNotRefused(required);
       const current = this.#current;
       if (current === undefined || !current.task.active) {
         return (await this.#start(operation, required, tokens, waiter, holder, exchange)).accessToken;
@@ -90,9 +98,8 @@ export class StepUp {
     holder: AbortSignal | undefined,
     exchange: Exchange | undefined,
   ): Promise<TokenSet> {
-    const name = `${operation.method ?? ''} ${operation.tool ?? ''}`;
-    if (!this.#limiter.allows(name) || !this.#altogether.take('')) throw stillInsufficient(operation.challenge);
-    this.#limiter.take(name);
+    if (!this.#limiter.allows(nameOf(operation)) || !this.#altogether.take(''))
+      throw stillInsufficient(operation.challenge);
     const task: SharedTask<TokenSet> = new SharedTask('step-up', this.#session.options.clock, (signal) =>
       this.#run(operation, required, tokens, task, signal, exchange),
     );
@@ -116,9 +123,14 @@ export class StepUp {
     const stopTimer = clock.schedule(signInTimeoutMs, () => task.cancel(signInTimeout(signInTimeoutMs)));
     const forget = session.onInterrupt((reason) => task.cancel(reason));
     try {
-      const allowed = await this.#ask(operation, required, granted, signal);
-      session.emit({ type: 'step_up', scope: required, allowed });
+      const answer = await this.#ask(operation, required, granted, signal);
+      const allowed = answer === true;
+      const isPostponed = answer === 'not-now';
+      session.emit({ type: 'step_up', scope: required, allowed, ...(isPostponed && { postponed: true }) });
+      if (isPostponed) throw this.#postpone(required);
+      // What is no answer at all has not allowed it.
       if (!allowed) throw denied(required);
+      this.#limiter.take(nameOf(operation));
       const scope = unionScopes(readContext(tokens)?.requestedScope, granted, required);
       return await session.signIn(
         {
@@ -149,7 +161,7 @@ export class StepUp {
     required: readonly string[],
     granted: readonly string[],
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<StepUpAnswer> {
     const { onStepUp, server } = this.#session.options;
     if (onStepUp === undefined) return true;
     const ask = async () =>
@@ -166,37 +178,23 @@ export class StepUp {
     return new Waits().until(ask(), 'step-up', signal);
   }
 
-  #assertNotDenied(required: readonly string[]): void {
+  #assertNotRefused(required: readonly string[]): void {
     if (this.#denied.some((scope) => coversScope(required, scope))) throw denied(required);
+    const now = this.#session.options.clock.now();
+    this.#postponed = this.#postponed.filter(({ until }) => until > now);
+    if (this.#postponed.some(({ scope }) => coversScope(required, scope))) throw postponed(required);
+  }
+
+  #postpone(required: readonly string[]): McpOAuthError {
+    const until = this.#session.options.clock.now() + POSTPONED_MS;
+    this.#postponed = [...this.#postponed, { scope: required, until }];
+    return postponed(required);
   }
 }
 
-function requiredScope(operation: RefusedOperation): string[] {
-  const required = parseScope(operation.challenge.parameters['scope']);
-  if (required.length > 0) return required;
-  throw new McpOAuthError(
-    'insufficient_scope',
-    'The MCP server refused the request for lack of scope but did not say which scope it needs. Ask for it by authorize({ scope }).',
-    { stage: 'step-up', status: 403, oauthError: 'insufficient_scope' },
-  );
-}
-
-/** Asking the user again would not help. */
-export function stillInsufficient(challenge: Challenge): McpOAuthError {
-  const scope = formatScope(parseScope(challenge.parameters['scope']));
-  return new McpOAuthError(
-    'insufficient_scope',
-    `The MCP server still asks for more scope (${scope}) after ${MOST_STEP_UPS} step-ups. Check which scopes the account may grant; authorize({ scope }) tries again.`,
-    { stage: 'step-up', status: 403, oauthError: 'insufficient_scope' },
-  );
-}
-
-function denied(required: readonly string[], cause?: McpOAuthError): McpOAuthError {
-  return new McpOAuthError(
-    'step_up_denied',
-    `More scope (${formatScope(required)}) was asked for and not granted. It is not asked for again until authorize() is called.`,
-    { stage: 'step-up', status: 403, oauthError: 'insufficient_scope', cause },
-  );
+/** What the limits count as the same operation. */
+function nameOf({ method, tool }: RefusedOperation): string {
+  return `${method ?? ''} ${tool ?? ''}`;
 }
 
 function describe(challenge: Challenge): string | undefined {

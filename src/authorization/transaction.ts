@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import type { ProofKey } from '../dpop/index.js';
 import { McpOAuthError } from '../errors.js';
 import type { TokenStore } from '../stores/token-store.js';
 import type { AuthorizationServerMetadata, ClientInformation, RegistrationKind } from '../types.js';
@@ -19,6 +20,10 @@ export interface Transaction {
   readonly scope: readonly string[];
   /** The session it belongs to: server and account. A callback for another one is refused. */
   readonly session: string;
+  /** Whether it only adds to a session, which nobody else may take over by it. */
+  readonly addsToSession?: boolean;
+  /** The key that the tokens are to be bound to. A secret, like the verifier. */
+  readonly dpop?: ProofKey;
   /** ms since the epoch */
   readonly expiresAt: number;
 }
@@ -31,6 +36,8 @@ export interface TransactionStore {
   /** Single use: the first caller gets it, everyone after gets `undefined`. */
   take(state: string): Promise<Transaction | undefined>;
   drop(state: string): Promise<void>;
+  /** Those that are pending now, of every session in the store. */
+  pending(): Promise<readonly Transaction[]>;
 }
 
 /** Less than this before its end, in ms, a sign-in is not offered again: a person needs some time. At most half of what there was. */
@@ -65,6 +72,10 @@ export function transactionStore(store: TokenStore, clock: Clock, lockTimeoutMs:
       );
     },
     drop: (state) => store.delete(PREFIX + state),
+    async pending() {
+      const found = await Promise.all((await store.list(PREFIX)).map((key) => find(key.slice(PREFIX.length))));
+      return found.filter((transaction) => transaction !== undefined);
+    },
   };
 }
 

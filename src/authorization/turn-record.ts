@@ -14,6 +14,8 @@ export interface TurnRecord {
   readonly beat: number;
   /** Where the person has to go, once that is known. */
   readonly url?: string;
+  /** What they have to enter there, for a sign-in by device code. */
+  readonly userCode?: string;
   /** How it ended. */
   readonly failure?: Failure;
   /** Where a hosted application was asked to bring its user to: nobody waits for this sign-in. */
@@ -33,9 +35,9 @@ export function parseTurn(text: string): TurnRecord | undefined {
   } catch {
     return undefined;
   }
-  const { owner, wanted, url = '', failure, offer = '' } = record ?? {};
+  const { owner, wanted, url = '', userCode = '', failure, offer = '' } = record ?? {};
   const { code = '', message = '' } = failure ?? {};
-  return [owner, wanted, url, offer, code, message].every((each) => typeof each === 'string')
+  return [owner, wanted, url, userCode, offer, code, message].every((each) => typeof each === 'string')
     ? (record as TurnRecord)
     : undefined;
 }
@@ -66,6 +68,7 @@ const CODES: ReadonlySet<McpOAuthErrorCode> = new Set([
   'state_mismatch',
   'token_request_failed',
   'token_rejected',
+  'account_mismatch',
   'signed_out',
   'store_unreadable',
   'store_failed',

@@ -19,6 +19,7 @@ export interface SignInFlags {
   readonly callbackPort?: number;
   readonly callbackPath?: string;
   readonly device?: true;
+  readonly dpop?: true;
   readonly browser?: boolean;
   readonly timeout?: number;
   readonly interactive?: true;
@@ -84,6 +85,7 @@ export function addSignInOptions(command: Command, { explicit }: { readonly expl
   add(new Option('--callback-port <port>', 'a fixed port for it (default: a free one)').argParser(port));
   add(new Option('--callback-path <path>', 'its path (default: /callback)'));
   add(new Option('--device', 'with a short code that is entered on any device, without a browser here'));
+  add(new Option('--dpop', 'ask for tokens that are bound to a key, where both servers offer that (not for token)'));
   add(new Option('--no-browser', 'show the URL, and open no browser'));
   add(new Option('--timeout <seconds>', 'how long the sign-in may take (default: 300)').argParser(seconds));
   if (!explicit) {

@@ -177,6 +177,7 @@ function browserOptions(io: Io, flags: SignInFlags): Partial<AuthProviderOptions
       ...(path === undefined ? {} : { path }),
     },
     ...(flags.device === true ? { grant: deviceCode() } : {}),
+    ...(flags.dpop === true ? { dpop: 'auto' as const } : {}),
     ...(openBrowser === undefined ? {} : { openBrowser }),
   };
 }

@@ -56,6 +56,7 @@ const REMEDIES: Readonly<Partial<Record<McpOAuthErrorCode, Remedy>>> = {
   authorization_failed: diagnose,
   token_request_failed: diagnose,
   token_rejected: diagnose,
+  dpop_failed: diagnose,
   redirect_refused: diagnose,
 };
 

@@ -62,10 +62,7 @@ function signedInText(facts: Facts, paint: Paint): string {
 }
 
 /** When the access token expires, and what happens then. */
-export function expiryText(
-  { expiresAt, refreshable }: Pick<Session, 'expiresAt' | 'refreshable'>,
-  now: number,
-): string {
+function expiryText({ expiresAt, refreshable }: Pick<Session, 'expiresAt' | 'refreshable'>, now: number): string {
   if (expiresAt === undefined) return refreshable ? 'not said; refreshed when it is refused' : 'not said';
   const isOver = expiresAt <= now;
   const then = refreshable ? 'refreshed with the next use' : 'then someone has to sign in';

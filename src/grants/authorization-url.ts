@@ -14,6 +14,8 @@ export interface AuthorizationUrlParameters {
   /** The resource indicator, sent verbatim. */
   resource?: string | undefined;
   prompt?: string | undefined;
+  /** The thumbprint of the key that the code is to be bound to. @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-10 | RFC 9449 section 10} */
+  dpopJkt?: string | undefined;
   /** Further parameters, such as `audience` or `login_hint`; they may replace `scope` and `prompt`. */
   parameters?: Readonly<Record<string, string>>;
 }
@@ -23,6 +25,7 @@ const RESERVED: ReadonlySet<string> = new Set([
   'client_id',
   'code_challenge',
   'code_challenge_method',
+  'dpop_jkt',
   'redirect_uri',
   'resource',
   'response_type',
@@ -40,14 +43,7 @@ const RESERVED: ReadonlySet<string> = new Set([
  * {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2.1 | RFC 8707 section 2.1}
  */
 export function buildAuthorizationUrl(p: AuthorizationUrlParameters): URL {
-  const taken = Object.keys(p.parameters ?? {}).find((name) => RESERVED.has(name));
-  if (taken !== undefined) {
-    throw new McpOAuthError(
-      'invalid_options',
-      `\`authorizationParameters\` must not contain \`${taken}\`: the library sets it. For \`resource\` there is an option.`,
-      { stage: 'authorization' },
-    );
-  }
+  assertAuthorizationParameters(p.parameters);
   const url = endpointUrl(p.authorizationServer.authorization_endpoint);
   const scope = formatScope(p.scope ?? []);
   const parameters: Record<string, string | undefined> = {
@@ -60,10 +56,22 @@ export function buildAuthorizationUrl(p: AuthorizationUrlParameters): URL {
     resource: p.resource,
     scope: scope === '' ? undefined : scope,
     prompt: p.prompt,
+    dpop_jkt: p.dpopJkt,
     ...p.parameters,
   };
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) url.searchParams.set(name, value);
   return url;
+}
+
+/** Throws `invalid_options` where the application's parameters name one that this library sets itself. */
+export function assertAuthorizationParameters(parameters: Readonly<Record<string, string>> | undefined): void {
+  const taken = Object.keys(parameters ?? {}).find((name) => RESERVED.has(name));
+  if (taken === undefined) return;
+  throw new McpOAuthError(
+    'invalid_options',
+    `\`authorizationParameters\` must not contain \`${taken}\`: the library sets it. For \`resource\` there is an option.`,
+    { stage: 'configuration' },
+  );
 }
 
 function endpointUrl(endpoint: string | undefined): URL {

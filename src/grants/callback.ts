@@ -1,7 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { McpOAuthError, type McpOAuthErrorCode } from '../errors.js';
 import { excerpt } from '../http/text.js';
-import { oauthErrorCode } from '../oauth-error.js';
+import { numberedRemedy, oauthErrorCode } from '../oauth-error.js';
 import type { AuthorizationServerMetadata } from '../types.js';
 
 /** What {@link validateCallback} is given. */
@@ -83,15 +83,17 @@ function refused(parameters: URLSearchParams): McpOAuthError {
   }
   return new McpOAuthError(
     'authorization_failed',
-    `The authorization server ended the sign-in with an error (${said === '' ? 'unreadable' : said}). ${remedy(oauthError)}`,
+    `The authorization server ended the sign-in with an error (${said === '' ? 'unreadable' : said}). ${remedy(oauthError, description)}`,
     { stage: 'callback', oauthError },
   );
 }
 
-function remedy(oauthError: string | undefined): string {
+function remedy(oauthError: string | undefined, description: string): string {
+  const numbered = numberedRemedy(description);
+  if (numbered !== undefined) return `${numbered}.`;
   switch (oauthError) {
     case 'invalid_scope':
-      return 'Set `scope` to scopes that it knows.';
+      return "Set `scope` to scopes that it knows; `scope: { override: '…' }` where the MCP server names others.";
     case 'invalid_target':
       return 'Set `resource` to the identifier that it knows for this MCP server, or to `false` to omit it.';
     case 'unauthorized_client':

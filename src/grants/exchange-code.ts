@@ -27,7 +27,7 @@ const NOT_PROCESSED: ReadonlySet<number | undefined> = new Set([429, 503]);
  * the server says with 429 or 503 that it did not act.
  *
  * @throws {@link McpOAuthError} `token_request_failed` with the server's error; `invalid_client`; `server_unavailable`,
- * `network_error` or `timeout`, after which the sign-in has to be started again; `invalid_response`; `invalid_options`.
+ * `network_error` or `timeout`, after which the sign-in has to be started again; `invalid_response`; `invalid_options`; `dpop_failed`.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.3 | RFC 6749 section 4.1.3},
  * {@link https://www.rfc-editor.org/rfc/rfc7636.html#section-4.5 | RFC 7636 section 4.5},
  * {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2.2 | RFC 8707 section 2.2}
@@ -59,6 +59,7 @@ export async function exchangeCode(p: ExchangeCodeParameters, options?: GrantOpt
     authorizationServer,
     client,
     clock: options?.clock ?? systemClock,
+    dpop: p.dpop,
     requestedScope: p.scope,
     process: oauth.processAuthorizationCodeResponse,
   });

@@ -30,7 +30,7 @@ const CLIENT_ERRORS: ReadonlySet<string | undefined> = new Set(['invalid_client'
  *
  * @returns The new tokens; with the old refresh token where the server returned none.
  * @throws {@link McpOAuthError} `token_request_failed` with the server's error; `invalid_client`; `server_unavailable`,
- * `network_error` or `timeout`, after which nothing is lost and the same call may succeed later; `invalid_response`.
+ * `network_error` or `timeout`, after which nothing is lost and the same call may succeed later; `invalid_response`; `dpop_failed`.
  * `classifyRefreshFailure` tells what each means for the refresh token.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-6 | RFC 6749 section 6},
  * {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2.2 | RFC 8707 section 2.2}
@@ -59,6 +59,7 @@ export async function refreshTokens(p: RefreshTokensParameters, options?: GrantO
     client,
     refreshToken,
     clock: options?.clock ?? systemClock,
+    dpop: p.dpop,
     requestedScope: scope === '' ? p.previousScope : p.scope,
     process: oauth.processRefreshTokenResponse,
   });

@@ -40,7 +40,7 @@ export async function revokeToken(p: RevokeTokenParameters, options?: GrantOptio
   let waitMs: number | undefined;
   const attempt = async () => {
     waitMs = undefined;
-    const { response, refusal } = await sendAuthenticated(http, p, request, signal);
+    const { response, refusal } = await sendAuthenticated(http, p, request, signal, { clock });
     if (refusal !== undefined && isTemporary(refusal)) {
       waitMs = retryAfterMs(response, clock.now());
       throw new McpOAuthError(

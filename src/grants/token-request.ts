@@ -1,10 +1,11 @@
 import { type Clock, systemClock } from '../clock.js';
-import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { isProofError, proofRefused } from '../dpop/index.js';
+import { isMcpOAuthError, McpOAuthError, type Stage } from '../errors.js';
 import { type RequestOptions, resolveHttp, retryAfterMs, withRetry } from '../http/index.js';
 import { describeAnswer, isTemporary, type OAuthErrorAnswer } from '../oauth-error.js';
 import type { ClientInformation } from '../types.js';
 import { type AuthenticatedRequest, type Exchange, sendAuthenticated } from './authenticated-request.js';
-import type { ClientContext } from './client-authentication.js';
+import { type ClientContext, keyRemedy } from './client-authentication.js';
 
 /** What the grants take last. */
 export interface GrantOptions extends RequestOptions {
@@ -18,8 +19,8 @@ export interface TokenRequestPlan extends Omit<AuthenticatedRequest, 'purpose'> 
   readonly mayRepeat: (failure: Failure) => boolean;
   /** What to tell the user after a temporary failure, a sentence. */
   readonly afterTemporary: string;
-  /** What to tell the user after a refusal, a sentence. */
-  readonly afterRefusal: string;
+  /** What to tell the user after a refusal: a sentence, or a function that makes the whole error. */
+  readonly afterRefusal: string | ((answer: OAuthErrorAnswer) => McpOAuthError);
 }
 
 /** One failed attempt. */
@@ -51,6 +52,10 @@ const RESERVED: ReadonlySet<string> = new Set([
   'client_secret',
   'client_assertion',
   'client_assertion_type',
+  'assertion',
+  'requested_token_type',
+  'subject_token',
+  'subject_token_type',
   'resource',
 ]);
 
@@ -85,13 +90,16 @@ export async function requestTokens(
     waitMs = undefined;
     let exchange: Exchange;
     try {
-      exchange = await sendAuthenticated(http, context, { ...plan, purpose: 'token' }, signal);
+      exchange = await sendAuthenticated(http, context, { ...plan, purpose: 'token' }, signal, {
+        clock,
+        timeoutMs: options?.timeoutMs,
+      });
     } catch (error) {
       throw advised(error, plan);
     }
     const { refusal, response, client } = exchange;
     if (refusal === undefined) return { response, client };
-    if (!isTemporary(refusal)) throw refused(refusal, plan);
+    if (!isTemporary(refusal)) throw refused(refusal, plan, context);
     waitMs = retryAfterMs(response, clock.now());
     throw new McpOAuthError(
       'server_unavailable',
@@ -118,19 +126,33 @@ function advised(error: unknown, plan: TokenRequestPlan): unknown {
   return new McpOAuthError(code, `${message} ${plan.afterTemporary}`, { stage: 'token', cause, status, url });
 }
 
-function refused(answer: OAuthErrorAnswer, plan: TokenRequestPlan): McpOAuthError {
+function refused(answer: OAuthErrorAnswer, { afterRefusal }: TokenRequestPlan, context: ClientContext): McpOAuthError {
+  if (typeof afterRefusal === 'function') return afterRefusal(answer);
+  if (answer.error === 'invalid_client') return clientRefused(answer, 'token', keyRemedy(context));
+  return requestRefused(answer, afterRefusal);
+}
+
+/** A definitive answer to a token request; `afterRefusal` tells the user what to do, a sentence. */
+export function requestRefused(answer: OAuthErrorAnswer, afterRefusal: string): McpOAuthError {
   const { status, error: oauthError } = answer;
-  if (oauthError === 'invalid_client') {
-    return new McpOAuthError(
-      'invalid_client',
-      `The authorization server does not accept this client: ${describeAnswer(answer)}. Check \`clientInformation\` ` +
-        '(id, secret, authentication method); a client that was registered dynamically is registered anew at the next sign-in.',
-      { stage: 'token', status, oauthError },
-    );
-  }
+  if (oauthError === 'invalid_client') return clientRefused(answer, 'token');
+  if (isProofError(oauthError)) return proofRefused('authorization', 'token', answer);
   return new McpOAuthError(
     'token_request_failed',
-    `The authorization server refused the token request: ${describeAnswer(answer)}. ${plan.afterRefusal}`,
+    `The authorization server refused the token request: ${describeAnswer(answer)}. ${afterRefusal}`,
     { stage: 'token', status, oauthError },
+  );
+}
+
+const CLIENT_REMEDY =
+  'Check `clientInformation` (id, secret, authentication method); a client that was registered dynamically is ' +
+  'registered anew at the next sign-in.';
+
+/** The server answered `invalid_client`. */
+export function clientRefused(answer: OAuthErrorAnswer, stage: Stage, remedy: string = CLIENT_REMEDY): McpOAuthError {
+  return new McpOAuthError(
+    'invalid_client',
+    `The authorization server does not accept this client: ${describeAnswer(answer)}. ${remedy}`,
+    { stage, status: answer.status, oauthError: answer.error },
   );
 }

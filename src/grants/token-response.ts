@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import type { Clock } from '../clock.js';
+import { type DpopProver, notBound } from '../dpop/index.js';
 import { McpOAuthError } from '../errors.js';
 import { protocolError, readObject } from '../oauth-error.js';
 import { parseScope } from '../scope.js';
@@ -12,6 +13,8 @@ export interface TokenResult {
   readonly tokens: TokenSet;
   /** The claims of an ID token that came with them and was valid; its signature is not checked (it came over TLS). */
   readonly idTokenClaims?: Readonly<Record<string, unknown>>;
+  /** That ID token itself. A secret: whoever has it can say that they are the user, to whoever takes it for that. */
+  readonly idToken?: string;
   /** The client, where it had to be presented in another form; to be stored with the registration. */
   readonly client?: ClientInformation;
 }
@@ -25,12 +28,20 @@ export interface TokenResponseContext {
   readonly requestedScope: readonly string[] | undefined;
   /** The refresh token that stays valid where the server returns none: RFC 6749 section 6. */
   readonly refreshToken?: string;
+  /** What the token has to be bound to; a Bearer token is refused then. @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-5 | RFC 9449 section 5} */
+  readonly dpop?: DpopProver | undefined;
   /** The processing of oauth4webapi for the grant. */
   readonly process: (
     server: oauth.AuthorizationServer,
     client: oauth.Client,
     response: Response,
   ) => Promise<oauth.TokenEndpointResponse>;
+}
+
+/** The result of a grant that can be repeated at any time, for which a refresh token has no use: RFC 6749 section 4.4.3. */
+export function withoutRefreshToken({ tokens, ...rest }: TokenResult): TokenResult {
+  const { refreshToken: _needless, ...kept } = tokens;
+  return { ...rest, tokens: kept };
 }
 
 const LONGEST_TOKEN = 64 * 1024;
@@ -57,6 +68,7 @@ export async function readTokenResponse(response: Response, context: TokenRespon
   return {
     tokens: tokenSet(answer, context),
     ...(claims === undefined ? {} : { idTokenClaims: claims }),
+    ...(claims === undefined || answer.id_token === undefined ? {} : { idToken: answer.id_token }),
   };
 }
 
@@ -99,8 +111,9 @@ function tolerated(body: Readonly<Record<string, unknown>>): Record<string, unkn
 }
 
 function tokenSet(answer: oauth.TokenEndpointResponse, context: TokenResponseContext): TokenSet {
-  const { clock, requestedScope } = context;
-  if (answer.token_type !== 'bearer') {
+  const { clock, requestedScope, dpop } = context;
+  if (dpop !== undefined && answer.token_type === 'bearer') throw notBound();
+  if (answer.token_type !== (dpop === undefined ? 'bearer' : 'dpop')) {
     // Sent as a Bearer token it would be refused at best; bound tokens are a type that has to be asked for.
     throw new McpOAuthError(
       'invalid_response',

@@ -7,8 +7,8 @@ export interface AskForClientContext {
   readonly issuer: string;
   /** The MCP server that the user wants to reach. */
   readonly serverUrl: string;
-  /** The redirect URI that the client has to be registered with. */
-  readonly redirectUri: string;
+  /** The redirect URI that the client has to be registered with; absent for a sign-in by device code, which has none. */
+  readonly redirectUri?: string;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
 }

@@ -7,13 +7,16 @@ const LARGEST_DOCUMENT_BYTES = 5 * 1024;
 const SYMMETRIC_METHOD = /^client_secret_/;
 const SECRET_MEMBERS = ['client_secret', 'client_secret_expires_at', 'registration_access_token'];
 /** JWK members that only a private or symmetric key has. */
-const PRIVATE_KEY_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'priv'];
+const PRIVATE_KEY_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
 
 /**
  * Writes the Client ID Metadata Document that the application hosts at `clientId`, to be served as `application/json`.
  * Grant types, response types and the authentication method `none` are filled in where `metadata` does not name them.
  *
  * @param clientId - The https URL of the document; it is the client id.
+ * A client that authenticates with a key has `token_endpoint_auth_method: 'private_key_jwt'` and its public keys in `jwks`, or
+ * their https URL in `jwks_uri`; the private key goes into the `clientKey` option.
+ *
  * @param metadata - `client_name` and `redirect_uris` are required; the list must cover every redirect that is used, and
  * since some servers compare the port of loopback redirects too, one with the fixed port where `loopback.port` is set.
  * @returns A JSON object.
@@ -85,15 +88,31 @@ function assertNoSecret(document: Record<string, unknown>): void {
   if (method === 'private_key_jwt' && jwks === undefined && jwks_uri === undefined) {
     throw invalid('names private_key_jwt and therefore needs jwks or jwks_uri');
   }
-  if (holdsPrivateKey(jwks)) throw invalid('is public and must not contain a private key in jwks');
+  // RFC 7591 section 2.
+  if (jwks !== undefined && jwks_uri !== undefined) throw invalid('must not have both jwks and jwks_uri');
+  if (jwks !== undefined) assertPublicKeys(jwks);
+  if (
+    jwks_uri !== undefined &&
+    (typeof jwks_uri !== 'string' || !/^https:\/\//.test(jwks_uri) || !URL.canParse(jwks_uri))
+  ) {
+    throw invalid('needs an https URL in jwks_uri');
+  }
 }
 
-function holdsPrivateKey(jwks: unknown): boolean {
-  const keys: unknown = (jwks as { keys?: unknown } | undefined)?.keys;
-  return (
-    Array.isArray(keys) &&
-    keys.some((key: unknown) => PRIVATE_KEY_MEMBERS.some((member) => Object.hasOwn(Object(key), member)))
-  );
+/** A set of another shape is refused too: a private key could stand in it unseen. */
+function assertPublicKeys(jwks: unknown): void {
+  const keys: unknown = (jwks as { keys?: unknown } | null)?.keys;
+  if (!Array.isArray(keys) || keys.length === 0) {
+    throw invalid('needs a JWK set in jwks: an object with a list of public keys in `keys`');
+  }
+  for (const key of [jwks, ...keys] as readonly unknown[]) {
+    if (PRIVATE_KEY_MEMBERS.some((member) => Object.hasOwn(Object(key), member))) {
+      throw invalid('is public and must not contain a private key in jwks: give the public half of the pair');
+    }
+  }
+  if (!keys.every((key: unknown) => Object.hasOwn(Object(key), 'kty'))) {
+    throw invalid('has something else than a JWK in the `keys` of jwks');
+  }
 }
 
 function withoutUndefined(metadata: ClientMetadata): Record<string, unknown> {

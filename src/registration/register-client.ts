@@ -30,8 +30,9 @@ const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
  * `invalid_client_metadata` is asked once more with the indispensable members only.
  *
  * @param authorizationServer - Metadata with a `registration_endpoint`.
- * @param metadata - At least `redirect_uris`.
- * @returns What the server answered; its `token_endpoint_auth_method` counts, whatever was asked for.
+ * @param metadata - At least `redirect_uris`, or `grant_types` that need none.
+ * @returns What the server answered; its `token_endpoint_auth_method` counts, whatever was asked for. Its
+ * `registration_access_token`, where there is one, is a secret like the `client_secret` (RFC 7592).
  * @throws {@link McpOAuthError} `registration_unavailable` without an endpoint; `registration_failed` where the server
  * refuses; `server_unavailable`, `network_error` or `timeout` where trying again later helps; `invalid_response`.
  * @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-3 | RFC 7591 section 3}
@@ -123,10 +124,8 @@ async function readRegistration(
   } catch (error) {
     throw protocolError(error, 'registration', 'The registration answer');
   }
-  // Nothing here manages registrations (RFC 7592): what is not needed is not kept.
-  const { registration_access_token: _token, registration_client_uri: _uri, ...client } = answer;
-  assertRedirectUris(client, request);
-  return { ...client, ...authMethod(client, request) } as ClientInformation;
+  assertRedirectUris(answer, request);
+  return { ...answer, ...authMethod(answer, request) } as ClientInformation;
 }
 
 /** Where the answer does not say how to authenticate, what was asked for stands. */
@@ -142,10 +141,9 @@ function authMethod(client: { readonly [member: string]: unknown }, request: Rea
 function assertRedirectUris(client: object, request: Readonly<Record<string, unknown>>): void {
   const answered: unknown = (client as { redirect_uris?: unknown }).redirect_uris;
   if (!Array.isArray(answered) || answered.length === 0) return;
-  const missing = (request['redirect_uris'] as readonly string[]).every(
-    (asked) => !answered.some((uri) => typeof uri === 'string' && matchesRedirectUri(uri, asked)),
-  );
-  if (!missing) return;
+  const asked = (request['redirect_uris'] ?? []) as readonly string[];
+  const isAnswered = (one: string) => answered.some((uri) => typeof uri === 'string' && matchesRedirectUri(uri, one));
+  if (asked.length === 0 || asked.some(isAnswered)) return;
   throw new McpOAuthError(
     'registration_failed',
     'The authorization server registered other redirect URIs than the one asked for. Use one that it accepts: ' +
@@ -172,6 +170,9 @@ function remedy({ error, status }: OAuthErrorAnswer): string {
   if (error === 'invalid_client_metadata') {
     return 'Correct `clientMetadata` (some servers want a `client_name`), or set `clientInformation`.';
   }
+  if (error === 'invalid_scope' || error === 'insufficient_scope') {
+    return 'It does not register these scopes: leave out or correct `clientMetadata.scope`, or set `clientInformation`.';
+  }
   if (status === 401 || status === 403) {
     return (
       'It registers only clients that it knows or that bring a token: set `initialAccessToken`, or get a client id ' +
@@ -181,5 +182,5 @@ function remedy({ error, status }: OAuthErrorAnswer): string {
   if (NO_ENDPOINT.has(status)) {
     return 'There is no registration at the endpoint that its metadata names: set `clientInformation`.';
   }
-  return 'Set `clientInformation` to a client id from its operator.';
+  return 'It may register only clients that it knows: set `clientInformation` to a client id from its operator.';
 }

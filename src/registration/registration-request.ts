@@ -15,7 +15,7 @@ const MINIMAL_MEMBERS = [
 /**
  * The registration request: the given metadata, with what it does not name filled in.
  *
- * @throws {@link McpOAuthError} `invalid_options` where there is no redirect URI.
+ * @throws {@link McpOAuthError} `invalid_options` where there is no redirect URI, and a grant that needs one.
  * @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-2 | RFC 7591 section 2}
  */
 export function registrationRequest(
@@ -23,7 +23,7 @@ export function registrationRequest(
   metadata: ClientMetadata,
 ): Record<string, unknown> {
   const redirectUris = metadata.redirect_uris ?? [];
-  if (redirectUris.length === 0) {
+  if (redirectUris.length === 0 && needsRedirect(metadata.grant_types)) {
     throw new McpOAuthError('invalid_options', 'A registration needs at least one entry in `redirect_uris`.', {
       stage: 'registration',
     });
@@ -37,6 +37,11 @@ export function registrationRequest(
     ...metadata,
   };
   return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
+}
+
+/** RFC 7591 section 2: only grants that bring a browser back have redirect URIs. */
+function needsRedirect(grantTypes: readonly string[] | undefined): boolean {
+  return grantTypes === undefined || grantTypes.includes('authorization_code') || grantTypes.includes('implicit');
 }
 
 /**
@@ -60,8 +65,9 @@ function offeredGrants(
   grants: unknown,
 ): string[] | undefined {
   if (!Array.isArray(supported) || !Array.isArray(grants)) return undefined;
-  const offered = (grants as string[]).filter((grant) => supported.includes(grant));
-  return offered.length > 0 && offered.length < grants.length ? offered : undefined;
+  const [needed, ...rest] = grants as string[];
+  const offered = [needed, ...rest.filter((grant) => supported.includes(grant))].filter((grant) => grant !== undefined);
+  return offered.length < grants.length ? offered : undefined;
 }
 
 /** Prefers a public client: a secret in an installed application is none. */

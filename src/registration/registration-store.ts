@@ -1,5 +1,6 @@
 import type { TokenStore } from '../stores/token-store.js';
 import type { ClientInformation, ClientMetadata, RegistrationKind } from '../types.js';
+import type { RegistrationManagement } from './delete-registration.js';
 import { classifyRedirectUri } from './redirect-uri.js';
 
 /** A client as it is kept for an issuer. */
@@ -8,10 +9,14 @@ export interface StoredRegistration {
   readonly client: ClientInformation;
   /** The redirect URI it was registered with, whose port is worth binding again. */
   readonly redirectUri?: string;
+  /** It was registered for the device authorization grant, which has no redirect URI. */
+  readonly device?: true;
   /** ms since the epoch */
   readonly registeredAt: number;
   /** A sign-in with it timed out: the server may have forgotten it. It is replaced at the next sign-in. */
   readonly suspect?: boolean;
+  /** How it can be deleted, where the server offers that. */
+  readonly management?: RegistrationManagement;
 }
 
 /** The registrations of one application, kept under the issuer that gave them. */
@@ -21,6 +26,10 @@ export interface RegistrationStore {
    * one for each other redirect URI; without `redirectUri` the one for loopback is meant.
    */
   load(issuer: string, redirectUri?: string): Promise<StoredRegistration | undefined>;
+  /** The registration for the device authorization grant. */
+  loadForDevice(issuer: string): Promise<StoredRegistration | undefined>;
+  /** The registration with this client id, whatever redirect URI it is for. */
+  find(issuer: string, clientId: string): Promise<StoredRegistration | undefined>;
   /** Keeps it, in place of an earlier one. */
   save(issuer: string, registration: StoredRegistration): Promise<void>;
   /** Forgets the registration with this client id, and leaves one alone that another process put in its place. */
@@ -46,10 +55,12 @@ export function clientIdentity(metadata: ClientMetadata): string {
  * itself is passed on.
  *
  * @param identity - A stable string for the application, as {@link clientIdentity} makes it.
- * @param redirectUri - A redirect URI of the application's own. Beside the registration for loopback, the one for it can be removed.
+ * @param redirectUri - A redirect URI of the application's own. Beside the registration for loopback, the one for it can be found and removed.
  */
 export function registrationStore(store: TokenStore, identity: string, redirectUri?: string): RegistrationStore {
   const prefixOf = async (issuer: string) => `client/${encodeURIComponent(issuer)}/${await digest(identity)}/`;
+
+  const slots = async () => new Set([await slot(undefined), await slot(redirectUri), DEVICE_SLOT]);
 
   const change = async (
     issuer: string,
@@ -57,7 +68,7 @@ export function registrationStore(store: TokenStore, identity: string, redirectU
     next: (stored: StoredRegistration) => StoredRegistration | undefined,
   ) => {
     const prefix = await prefixOf(issuer);
-    for (const name of new Set([await slot(undefined), await slot(redirectUri)])) {
+    for (const name of await slots()) {
       const key = prefix + name;
       await store.lock(key, async (lease) => {
         const stored = parseRegistration(await store.get(key));
@@ -73,14 +84,28 @@ export function registrationStore(store: TokenStore, identity: string, redirectU
     async load(issuer, redirectUri) {
       return parseRegistration(await store.get((await prefixOf(issuer)) + (await slot(redirectUri))));
     },
+    async loadForDevice(issuer) {
+      return parseRegistration(await store.get((await prefixOf(issuer)) + DEVICE_SLOT));
+    },
+    async find(issuer, clientId) {
+      const prefix = await prefixOf(issuer);
+      for (const name of await slots()) {
+        const stored = parseRegistration(await store.get(prefix + name));
+        if (stored?.client.client_id === clientId) return stored;
+      }
+      return undefined;
+    },
     async save(issuer, registration) {
-      const key = (await prefixOf(issuer)) + (await slot(registration.redirectUri));
+      const name = registration.device === true ? DEVICE_SLOT : await slot(registration.redirectUri);
+      const key = (await prefixOf(issuer)) + name;
       await store.lock(key, (lease) => store.set(key, JSON.stringify(registration), { lease }));
     },
     remove: (issuer, clientId) => change(issuer, clientId, () => undefined),
     markSuspect: (issuer, clientId) => change(issuer, clientId, (stored) => ({ ...stored, suspect: true })),
   };
 }
+
+const DEVICE_SLOT = 'device';
 
 /** Where a registration is filed beneath its issuer and application. */
 async function slot(redirectUri: string | undefined): Promise<string> {

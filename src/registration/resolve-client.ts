@@ -1,3 +1,4 @@
+import type { ClientKey } from '../client-key.js';
 import type { Clock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { emitter, type OnEvent } from '../events.js';
@@ -13,6 +14,7 @@ import type {
 } from '../types.js';
 import { type AskForClient, ask } from './ask-for-client.js';
 import { assertClientMetadataUrl } from './client-metadata-document.js';
+import { splitManagement } from './delete-registration.js';
 import { assertIssuer, bindInitialAccessToken, bindPreRegistered, clientInformationOf } from './pre-registered.js';
 import { registerClient } from './register-client.js';
 import {
@@ -40,8 +42,11 @@ export interface ResolveClientOptions extends RequestOptions {
   authorizationServer: AuthorizationServerMetadata;
   /** The MCP server, for the application that is asked. */
   serverUrl: string;
-  /** The redirect URI of this sign-in; for a loopback listener, with the port that is bound. */
-  redirectUri: string;
+  /**
+   * The redirect URI of this sign-in; for a loopback listener, with the port that is bound. Left out for a sign-in by device
+   * code: a client that is registered then is one for that grant, and is kept beside the others.
+   */
+  redirectUri?: string;
   store: TokenStore;
   clock: Clock;
   onEvent: OnEvent;
@@ -50,6 +55,8 @@ export interface ResolveClientOptions extends RequestOptions {
   clientInformation?: PreRegisteredClient | AskForClient;
   /** The https URL of a Client ID Metadata Document. */
   clientMetadataUrl?: string;
+  /** Signs the assertions of that client, whose document then says `private_key_jwt`. It is not used here and not kept. */
+  clientKey?: ClientKey;
   clientMetadata: ClientMetadata;
   initialAccessToken?: string;
   /** Scopes to register with. Some servers then refuse any other scope later: leave it out unless a server wants it. */
@@ -58,6 +65,7 @@ export interface ResolveClientOptions extends RequestOptions {
 
 /** A secret that ends within this time could end during the sign-in. */
 const SECRET_MARGIN_MS = 60_000;
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 /** A registration with its attempts and waits, done by another process. */
 const LOCK_TIMEOUT_MS = 120_000;
 
@@ -97,7 +105,11 @@ async function findClient(options: ResolveClientOptions): Promise<ResolvedClient
     clientMetadataUrl !== undefined &&
     authorizationServer.client_id_metadata_document_supported === true
   ) {
-    return fresh('cimd', { client_id: clientMetadataUrl, token_endpoint_auth_method: 'none' }, options);
+    return fresh(
+      'cimd',
+      { client_id: clientMetadataUrl, token_endpoint_auth_method: documentedMethod(options) },
+      options,
+    );
   }
   if (!allowed('dynamic') && !allowed('ask')) throw unavailable(options);
   const stored = await loadUsable(registrations, options);
@@ -112,6 +124,11 @@ async function findClient(options: ResolveClientOptions): Promise<ResolvedClient
     if (asks && isMcpOAuthError(error) && error.code === 'registration_failed') return askUser(registrations, options);
     throw error;
   }
+}
+
+/** What the document has to say too. */
+function documentedMethod({ clientKey }: ResolveClientOptions): string {
+  return clientKey === undefined ? 'none' : 'private_key_jwt';
 }
 
 async function preRegistered(
@@ -129,10 +146,16 @@ async function preRegistered(
   return fresh('pre-registered', learnt === undefined ? client : { ...client, basic_credentials: learnt }, options);
 }
 
+/** What to register. A client of the device authorization grant has no redirect URI: RFC 8628 section 4. */
+function metadataFor({ clientMetadata, redirectUri }: ResolveClientOptions): ClientMetadata {
+  if (redirectUri !== undefined) return { ...clientMetadata, redirect_uris: [redirectUri] };
+  const { redirect_uris: _needless, ...metadata } = clientMetadata;
+  return { ...metadata, grant_types: [DEVICE_CODE, 'refresh_token'], response_types: [] };
+}
+
 /** Registers while nobody else of this application does: two windows that start together leave no orphan behind. */
 async function registerOnce(registrations: RegistrationStore, options: ResolveClientOptions): Promise<ResolvedClient> {
-  const { issuer, authorizationServer, clientMetadata, initialAccessToken, redirectUri, scope, store, signal } =
-    options;
+  const { issuer, authorizationServer, clientMetadata, initialAccessToken, scope, store, signal } = options;
   const key = `registration/${encodeURIComponent(issuer)}/${await digest(clientIdentity(clientMetadata))}`;
   return store.lock(
     key,
@@ -140,16 +163,15 @@ async function registerOnce(registrations: RegistrationStore, options: ResolveCl
       const stored = await loadUsable(registrations, options);
       if (stored !== undefined) return stored;
       const metadata = {
-        ...clientMetadata,
-        redirect_uris: [redirectUri],
+        ...metadataFor(options),
         ...(scope === undefined || scope.length === 0 || clientMetadata.scope !== undefined
           ? {}
           : { scope: formatScope(scope) }),
       };
       if (initialAccessToken !== undefined) await bindInitialAccessToken(initialAccessToken, options);
-      const client = await registerClient(authorizationServer, metadata, options);
+      const { client, management } = splitManagement(await registerClient(authorizationServer, metadata, options));
       const resolved = fresh('dynamic', client, options);
-      await registrations.save(issuer, recordOf(resolved));
+      await registrations.save(issuer, { ...recordOf(resolved), ...(management && { management }) });
       return resolved;
     },
     { signal, timeoutMs: LOCK_TIMEOUT_MS },
@@ -159,7 +181,8 @@ async function registerOnce(registrations: RegistrationStore, options: ResolveCl
 async function askUser(registrations: RegistrationStore, options: ResolveClientOptions): Promise<ResolvedClient> {
   const { mode, clientInformation, issuer, serverUrl, redirectUri, signal } = options;
   if ((mode !== 'auto' && mode !== 'ask') || typeof clientInformation !== 'function') throw unavailable(options);
-  const answer = await ask(clientInformation, { issuer, serverUrl, redirectUri }, signal);
+  const context = { issuer, serverUrl, ...(redirectUri === undefined ? {} : { redirectUri }) };
+  const answer = await ask(clientInformation, context, signal);
   if (answer === undefined) throw unavailable(options);
   assertIssuer(answer.issuer, issuer);
   const resolved = fresh('asked', clientInformationOf(answer), options);
@@ -171,14 +194,21 @@ async function loadUsable(
   registrations: RegistrationStore,
   { issuer, redirectUri, mode, clock }: ResolveClientOptions,
 ): Promise<ResolvedClient | undefined> {
-  const stored = await registrations.load(issuer, redirectUri);
-  if (stored === undefined || stored.suspect === true) return undefined;
-  const expiresAt = stored.client.client_secret_expires_at ?? 0;
-  if (expiresAt > 0 && expiresAt * 1000 - SECRET_MARGIN_MS <= clock.now()) return undefined;
-  const usable =
-    (stored.kind === 'dynamic' && mode !== 'ask' && stored.redirectUri === redirectUri) ||
-    (stored.kind === 'asked' && mode !== 'dynamic');
-  return usable ? { ...stored, issuer, reused: true } : undefined;
+  const forDevice = redirectUri === undefined;
+  const candidates = [
+    ...(forDevice ? [await registrations.loadForDevice(issuer)] : []),
+    await registrations.load(issuer, redirectUri),
+  ];
+  const usable = candidates.find((stored) => {
+    if (stored === undefined || stored.suspect === true) return false;
+    const expiresAt = stored.client.client_secret_expires_at ?? 0;
+    if (expiresAt > 0 && expiresAt * 1000 - SECRET_MARGIN_MS <= clock.now()) return false;
+    // What a person said is the client of this issuer is so for every grant.
+    if (stored.kind === 'asked') return mode !== 'dynamic';
+    if (stored.kind !== 'dynamic' || mode === 'ask') return false;
+    return forDevice ? stored.device === true : stored.redirectUri === redirectUri;
+  });
+  return usable === undefined ? undefined : { ...usable, issuer, reused: true };
 }
 
 function fresh(
@@ -186,7 +216,16 @@ function fresh(
   client: ClientInformation,
   { issuer, redirectUri, clock }: ResolveClientOptions,
 ): ResolvedClient {
-  return { kind, client, issuer, redirectUri, registeredAt: clock.now(), reused: false };
+  const device = redirectUri === undefined && kind === 'dynamic';
+  return {
+    kind,
+    client,
+    issuer,
+    registeredAt: clock.now(),
+    reused: false,
+    ...(redirectUri === undefined ? {} : { redirectUri }),
+    ...(device ? { device } : {}),
+  };
 }
 
 function recordOf({ issuer: _issuer, reused: _reused, ...record }: ResolvedClient): StoredRegistration {

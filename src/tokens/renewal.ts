@@ -12,6 +12,7 @@ import { bounded } from './wait.js';
 export interface RenewalParts {
   readonly mirror: TokenMirror;
   readonly refresh: RefreshFunction | undefined;
+  readonly isRefreshable: (tokens: TokenSet) => boolean;
   readonly isFinal: (error: unknown) => boolean;
   readonly clock: Clock;
   readonly emit: OnEvent;
@@ -23,14 +24,16 @@ export interface RenewalParts {
 export class Renewal {
   readonly #mirror: TokenMirror;
   readonly #refresh: RefreshFunction | undefined;
+  readonly #isRefreshable: (tokens: TokenSet) => boolean;
   readonly #isFinal: (error: unknown) => boolean;
   readonly #clock: Clock;
   readonly #emit: OnEvent;
   readonly #timeoutMs: number;
 
-  constructor({ mirror, refresh, isFinal, clock, emit, timeoutMs }: RenewalParts) {
+  constructor({ mirror, refresh, isRefreshable, isFinal, clock, emit, timeoutMs }: RenewalParts) {
     this.#mirror = mirror;
     this.#refresh = refresh;
+    this.#isRefreshable = isRefreshable;
     this.#isFinal = isFinal;
     this.#clock = clock;
     this.#emit = emit;
@@ -49,7 +52,7 @@ export class Renewal {
       if (flight.aborted) return undefined;
       const { usable } = cache;
       if (usable !== undefined && usable.accessToken !== known) return usable;
-      if (tokens?.refreshToken === undefined) return undefined;
+      if (tokens === undefined || !this.#isRefreshable(tokens)) return undefined;
       const outcome = await this.#renewOrDrop(tokens, lease, flight);
       if (outcome !== 'overtaken') return outcome;
     }

@@ -8,7 +8,7 @@ import type { TokenSet } from './token-set.js';
  */
 export class TokenCache {
   readonly #clock: Clock;
-  readonly #hasRefresh: boolean;
+  readonly #isRefreshable: (tokens: TokenSet) => boolean;
   #tokens: TokenSet | undefined;
   #span: FreshSpan | undefined;
   #loaded = false;
@@ -17,10 +17,10 @@ export class TokenCache {
   #freshSince = 0;
   #freshUntil = 0;
 
-  /** @param hasRefresh whether there is a refresh function: without one there is no window before expiry */
-  constructor(clock: Clock, hasRefresh: boolean) {
+  /** @param isRefreshable whether these tokens can be refreshed: without that there is no window before expiry */
+  constructor(clock: Clock, isRefreshable: (tokens: TokenSet) => boolean) {
     this.#clock = clock;
-    this.#hasRefresh = hasRefresh;
+    this.#isRefreshable = isRefreshable;
   }
 
   /** The session's tokens, valid or not. */
@@ -49,7 +49,7 @@ export class TokenCache {
 
   /** Whether the tokens can be refreshed at all. */
   get refreshable(): boolean {
-    return this.#hasRefresh && this.#tokens?.refreshToken !== undefined;
+    return this.#tokens !== undefined && this.#isRefreshable(this.#tokens);
   }
 
   /** Whether it is time to refresh ahead: shortly before expiry, or where the clock was set back and cannot be trusted. */

@@ -4,7 +4,7 @@ import type { TokenStore } from '../stores/token-store.js';
 import type { TokenSet } from './token-set.js';
 
 /**
- * Obtains new tokens for `tokens.refreshToken`. It is called by one caller at a time and inside the store's lock.
+ * Obtains new tokens in the place of `tokens`, by their refresh token or by a grant that needs none. It is called by one caller at a time and inside the store's lock.
  * The signal aborts with `close()`, when the lock is lost, and after `refreshTimeoutMs`.
  */
 export type RefreshFunction = (tokens: TokenSet, context: { signal: AbortSignal }) => Promise<TokenSet>;
@@ -17,6 +17,8 @@ export interface TokenManagerOptions {
   key: string;
   /** How to refresh; without it a token is used until it expires or is refused. */
   refresh?: RefreshFunction | undefined;
+  /** Whether `refresh` can be called for these tokens. Default: where they have a refresh token; a machine grant needs none. */
+  isRefreshable?: ((tokens: TokenSet) => boolean) | undefined;
   /** Whether a failure of `refresh` means that the refresh token is dead. Default: `token_request_failed` with the OAuth error `invalid_grant`. */
   isFinal?: ((error: unknown) => boolean) | undefined;
   /** Time, replaceable for tests. */

@@ -36,7 +36,8 @@ export class TokenManager {
 
   /** @throws {McpOAuthError} `invalid_options` where the store or the key is missing */
   constructor(options: TokenManagerOptions) {
-    const { store, key, refresh, isFinal, clock, onEvent, lockTimeoutMs, refreshTimeoutMs } = options;
+    const { store, key, refresh, isRefreshable = hasRefreshToken, isFinal, clock, onEvent } = options;
+    const { lockTimeoutMs, refreshTimeoutMs } = options;
     if (typeof store?.get !== 'function' || typeof key !== 'string' || key === '') {
       throw new McpOAuthError('invalid_options', 'A TokenManager needs a `store` and a non-empty `key`.', {
         stage: 'configuration',
@@ -50,12 +51,13 @@ export class TokenManager {
       clock: this.#clock,
       emit: this.#emit,
       lockTimeoutMs: lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
-      hasRefresh: refresh !== undefined,
+      isRefreshable: (tokens) => refresh !== undefined && isRefreshable(tokens),
     });
     this.#cache = this.#mirror.cache;
     this.#renewal = new Renewal({
       mirror: this.#mirror,
       refresh,
+      isRefreshable,
       isFinal: isFinal ?? isInvalidGrant,
       clock: this.#clock,
       emit: this.#emit,
@@ -297,4 +299,8 @@ export class TokenManager {
     const tokens = this.#cache.usable;
     return tokens !== undefined && tokens.accessToken !== known;
   }
+}
+
+function hasRefreshToken(tokens: TokenSet): boolean {
+  return tokens.refreshToken !== undefined;
 }

@@ -18,7 +18,7 @@ export interface TokenMirrorParts {
   readonly emit: OnEvent;
   readonly lockTimeoutMs: number;
   /** Whether the tokens can be refreshed. */
-  readonly hasRefresh: boolean;
+  readonly isRefreshable: (tokens: TokenSet) => boolean;
 }
 
 /** A session as memory holds it and as the store does, kept alike: what is newer counts, whoever wrote it. */
@@ -38,10 +38,10 @@ export class TokenMirror {
   #unread = false;
   #closed = false;
 
-  constructor({ store, key, clock, emit, lockTimeoutMs, hasRefresh }: TokenMirrorParts) {
+  constructor({ store, key, clock, emit, lockTimeoutMs, isRefreshable }: TokenMirrorParts) {
     this.#clock = clock;
     this.#emit = emit;
-    this.cache = new TokenCache(clock, hasRefresh);
+    this.cache = new TokenCache(clock, isRefreshable);
     this.record = new TokenRecord({ store, key, clock, emit, lockTimeoutMs, onNews: () => this.#onNews() });
   }
 

@@ -2,7 +2,7 @@
 export interface TokenSet {
   /** The access token. */
   readonly accessToken: string;
-  /** In lower case; `bearer` for tokens that this library obtained. */
+  /** In lower case: `bearer`, or `dpop` for a token that is bound to a key. */
   readonly tokenType: string;
   /** When the access token was received, in ms since the epoch. */
   readonly issuedAt: number;

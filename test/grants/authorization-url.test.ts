@@ -67,7 +67,7 @@ describe('buildAuthorizationUrl', () => {
     'resource',
   ])('refuses a further parameter that replaces %s', (name) => {
     const error = thrown(() => buildAuthorizationUrl({ ...BASE, parameters: { [name]: 'x' } }));
-    expect(error).toMatchObject({ code: 'invalid_options', stage: 'authorization' });
+    expect(error).toMatchObject({ code: 'invalid_options', stage: 'configuration' });
     expect(error.message).toContain(name);
   });
 

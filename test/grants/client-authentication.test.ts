@@ -1,6 +1,9 @@
+import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { refreshTokens } from '../../src/grants/index.js';
+import type { ClientKey } from '../../src/client-key.js';
+import { type ClientContext, clientAuthentication, refreshTokens, revokeToken } from '../../src/grants/index.js';
 import type { AuthorizationServerMetadata, ClientInformation } from '../../src/types.js';
+import { createKey, secretsOf } from './keys.js';
 import { everythingOf, failure, json, oauthError, type Reply, replies, SERVER, testClock } from './support.js';
 
 const TOKENS = { access_token: 'at', token_type: 'bearer' };
@@ -53,8 +56,8 @@ describe('client authentication', () => {
     expect(request?.headers.has('authorization')).toBe(false);
   });
 
-  it('refuses a method that needs more than a secret', async () => {
-    const client = { ...SECRET, token_endpoint_auth_method: 'private_key_jwt' };
+  it('refuses a method that needs more than a secret or a key', async () => {
+    const client = { ...SECRET, token_endpoint_auth_method: 'tls_client_auth' };
     expect(await failure(present(client, {}, []))).toMatchObject({ code: 'invalid_options' });
   });
 
@@ -94,6 +97,13 @@ describe('client authentication', () => {
       expect(sent).toHaveLength(2);
     });
 
+    it('do not hide what the encoded form was refused with, where the raw one counts as malformed', async () => {
+      const { fetch, sent } = replies(oauthError('invalid_client', 401, 'expired'), oauthError('invalid_request', 400));
+      const promise = refreshTokens({ authorizationServer: SERVER, client, refreshToken: 'rt' }, { fetch });
+      expect(await failure(promise)).toMatchObject({ code: 'invalid_client', status: 401 });
+      expect(sent).toHaveLength(2);
+    });
+
     it.each([
       ['the two forms are the same', { ...client, client_secret: 'plain-secret' }],
       ['it was not Basic', { ...client, token_endpoint_auth_method: 'client_secret_post' }],
@@ -106,5 +116,146 @@ describe('client authentication', () => {
       await failure(refreshTokens({ authorizationServer: SERVER, client: given, refreshToken: 'rt' }, { fetch }));
       expect(sent).toHaveLength(1);
     });
+  });
+});
+
+describe('private_key_jwt (RFC 7523 §2.2)', () => {
+  const key = createKey('ES256');
+  const clientKey: ClientKey = { privateKey: key.jwk };
+  const client = { client_id: 'id', token_endpoint_auth_method: 'private_key_jwt' };
+  const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+  async function refresh(context: Partial<ClientContext>, ...queue: Reply[]) {
+    const { fetch, sent } = replies(...queue);
+    const clock = testClock();
+    const parameters = { authorizationServer: SERVER, client, refreshToken: 'rt', ...context };
+    const result = refreshTokens(parameters, { fetch, clock });
+    return { result, sent, clock };
+  }
+
+  it('sends an assertion and the client id, and no secret', async () => {
+    const { result, sent } = await refresh({ clientKey }, json(TOKENS));
+    expect(await result).not.toHaveProperty('client');
+    expect(Object.fromEntries(sent[0]?.form ?? [])).toEqual({
+      grant_type: 'refresh_token',
+      refresh_token: 'rt',
+      client_id: 'id',
+      client_assertion_type: assertionType,
+      client_assertion: expect.any(String),
+    });
+    expect(sent[0]?.headers.has('authorization')).toBe(false);
+    expect(decodeJwt(sent[0]?.form.get('client_assertion') ?? '')).toMatchObject({ iss: 'id', sub: 'id' });
+  });
+
+  it('revokes with it too, by the issuer as audience', async () => {
+    const { fetch, sent } = replies(json({}));
+    const parameters = {
+      authorizationServer: SERVER,
+      client,
+      clientKey,
+      token: 't',
+      tokenTypeHint: 'access_token',
+    } as const;
+    expect(await revokeToken(parameters, { fetch, clock: testClock() })).toBe(true);
+    expect(sent[0]?.form.get('client_assertion_type')).toBe(assertionType);
+    expect(decodeJwt(sent[0]?.form.get('client_assertion') ?? '').aud).toBe(SERVER.issuer);
+  });
+
+  it('signs another assertion when the request is repeated: one is good for one use', async () => {
+    const { result, sent } = await refresh({ clientKey }, json({}, 503), json(TOKENS));
+    await result;
+    const [first, second] = sent.map(({ form }) => form.get('client_assertion'));
+    expect(first).not.toBe(second);
+  });
+
+  it('names the option where there is no key', async () => {
+    const { result, sent } = await refresh({});
+    const error = await failure(result);
+    expect(error).toMatchObject({ code: 'invalid_options', stage: 'token' });
+    expect(error.message).toContain('set `clientKey`');
+    expect(sent).toHaveLength(0);
+  });
+
+  it('sends nothing where key and algorithm do not match', async () => {
+    const { result, sent } = await refresh({ clientKey: { ...clientKey, algorithm: 'RS256' } });
+    expect(await failure(result)).toMatchObject({ code: 'invalid_options', stage: 'token' });
+    expect(sent).toHaveLength(0);
+  });
+
+  it.each<[string, Partial<ClientContext['client']>, string | null]>([
+    ['says nothing and has no secret', {}, 'id'],
+    ['is public', { token_endpoint_auth_method: 'none' }, null],
+    ['has a secret', { client_secret: 's' }, null],
+  ])('a key that is there is used for a client that %s: %#', async (_, members, subject) => {
+    const { result, sent } = await refresh({ clientKey, client: { client_id: 'id', ...members } }, json(TOKENS));
+    await result;
+    const assertion = sent[0]?.form.get('client_assertion') ?? null;
+    expect(assertion === null ? null : decodeJwt(assertion).sub).toBe(subject);
+  });
+
+  it('says what to check after invalid_client, and repeats neither key nor assertion', async () => {
+    const authorizationServer = { ...SERVER, token_endpoint_auth_signing_alg_values_supported: ['PS256'] };
+    const { result, sent } = await refresh({ clientKey, authorizationServer }, (request) =>
+      oauthError('invalid_client', 401, `${request.form.get('client_assertion')} is bad`),
+    );
+    const error = await failure(result);
+    expect(error).toMatchObject({ code: 'invalid_client', oauthError: 'invalid_client', status: 401 });
+    expect(error.message).toMatch(/keyId.*algorithm.*it takes PS256.*audience/);
+    const said = everythingOf(error);
+    expect(said).not.toContain(sent[0]?.form.get('client_assertion')?.slice(0, 40));
+    for (const secret of secretsOf(key)) expect(said).not.toContain(secret);
+    expect(sent).toHaveLength(1);
+  });
+});
+
+describe('a secret that is got at run time', () => {
+  const client = { client_id: 'id', token_endpoint_auth_method: 'client_secret_basic' };
+
+  it('is asked for at each request and given back with no client', async () => {
+    let number = 0;
+    const clientSecret = async () => `secret-${++number}`;
+    const { fetch, sent } = replies(json({}, 503), json(TOKENS));
+    const parameters = { authorizationServer: SERVER, client, clientSecret, refreshToken: 'rt' };
+    const result = await refreshTokens(parameters, { fetch, clock: testClock() });
+    expect(sent.map((request) => credentials(request.headers))).toEqual(['id:secret-1', 'id:secret-2']);
+    expect(JSON.stringify(result)).not.toContain('secret-');
+  });
+
+  it('stays out of the client whose raw form was learnt', async () => {
+    const { fetch, sent } = replies(oauthError('invalid_client', 401), json(TOKENS));
+    const parameters = { authorizationServer: SERVER, client, clientSecret: () => 'a/b+c', refreshToken: 'rt' };
+    const result = await refreshTokens(parameters, { fetch, clock: testClock() });
+    expect(sent.map((request) => credentials(request.headers))).toEqual(['id:a%2Fb%2Bc', 'id:a/b+c']);
+    expect(result.client).toEqual({ ...client, basic_credentials: 'raw' });
+  });
+
+  it('is not asked for where the client is public', async () => {
+    const { fetch } = replies(json(TOKENS));
+    const clientSecret = () => Promise.reject(new Error('not needed'));
+    const parameters = {
+      authorizationServer: SERVER,
+      client: { client_id: 'id', token_endpoint_auth_method: 'none' },
+      clientSecret,
+      refreshToken: 'rt',
+    };
+    await refreshTokens(parameters, { fetch, clock: testClock() });
+  });
+
+  it('that a server echoes stays out of the error', async () => {
+    const { fetch } = replies(oauthError('invalid_client', 401, 'very-secret is wrong'));
+    const parameters = { authorizationServer: SERVER, client, clientSecret: () => 'very-secret', refreshToken: 'rt' };
+    const error = await failure(refreshTokens(parameters, { fetch, clock: testClock() }));
+    expect(everythingOf(error)).not.toContain('very-secret');
+  });
+
+  it('is presented by whoever posts the request, as the SDKs do', async () => {
+    const body = new URLSearchParams();
+    const context = {
+      authorizationServer: SERVER,
+      client: { client_id: 'id', token_endpoint_auth_method: 'client_secret_post' },
+    };
+    const authenticate = clientAuthentication({ ...context, clientSecret: async () => 's' });
+    await authenticate(SERVER as never, { client_id: 'id' }, body, new Headers());
+    expect(body.get('client_secret')).toBe('s');
   });
 });

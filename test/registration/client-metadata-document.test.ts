@@ -3,6 +3,7 @@ import { createClientMetadataDocument } from '../../src/registration/index.js';
 import { thrown } from '../grants/support.js';
 
 const URL_ID = 'https://app.example.com/oauth/client.json';
+const PUBLIC_KEY = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid: '1' };
 const METADATA = { client_name: 'Acme IDE', redirect_uris: ['http://127.0.0.1:3000/callback'] };
 
 describe('createClientMetadataDocument (draft-ietf-oauth-client-id-metadata-document-00 §4)', () => {
@@ -20,7 +21,11 @@ describe('createClientMetadataDocument (draft-ietf-oauth-client-id-metadata-docu
   });
 
   it('keeps what is given', () => {
-    const given = { grant_types: ['authorization_code'], token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'x' };
+    const given = {
+      grant_types: ['authorization_code'],
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks_uri: 'https://app.example.com/jwks.json',
+    };
     expect(createClientMetadataDocument(URL_ID, { ...METADATA, ...given })).toMatchObject(given);
     const web = { ...METADATA, redirect_uris: ['https://app.example.com/callback'] };
     expect(createClientMetadataDocument(URL_ID, web)).toMatchObject({ application_type: 'web' });
@@ -66,10 +71,31 @@ describe('createClientMetadataDocument (draft-ietf-oauth-client-id-metadata-docu
     ['private_key_jwt without keys', { token_endpoint_auth_method: 'private_key_jwt' }],
     ['a private key', { jwks: { keys: [{ kty: 'EC', d: 'secret' }] } }],
     ['a symmetric key', { jwks: { keys: [{ kty: 'oct', k: 'secret' }] } }],
+    ...['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth'].map((member): [string, object] => [
+      `the private member ${member} beside a public key`,
+      { jwks: { keys: [PUBLIC_KEY, { ...PUBLIC_KEY, [member]: 'secret' }] } },
+    ]),
+    ['a private key in place of a set', { jwks: { ...PUBLIC_KEY, d: 'secret' } }],
+    ['a private key beside a set', { jwks: { keys: [PUBLIC_KEY], d: 'secret' } }],
+    ['a list in place of a set', { jwks: [{ ...PUBLIC_KEY, d: 'secret' }] }],
+    ['a set as a text', { jwks: JSON.stringify({ keys: [{ ...PUBLIC_KEY, d: 'secret' }] }) }],
+    ['an empty set', { jwks: { keys: [] } }],
+    ['a PEM in a set', { jwks: { keys: ['-----BEGIN PRIVATE KEY-----'] } }],
+    [
+      'both forms of keys (RFC 7591 §2)',
+      { jwks: { keys: [PUBLIC_KEY] }, jwks_uri: 'https://app.example.com/jwks.json' },
+    ],
+    ['a plain http jwks_uri', { jwks_uri: 'http://app.example.com/jwks.json' }],
+    ['a relative jwks_uri', { jwks_uri: '/jwks.json' }],
     ['more than 5 KiB', { client_uri: `https://app.example.com/${'x'.repeat(5_000)}` }],
   ])('refuses %s', (_, change) => {
     const error = thrown(() => createClientMetadataDocument(URL_ID, { ...METADATA, ...change } as typeof METADATA));
     expect(error).toMatchObject({ code: 'invalid_options' });
-    expect(error.message).not.toContain('undefined');
+    expect(error.message).not.toMatch(/undefined|secret'|"secret/);
+  });
+
+  it('states private_key_jwt with the public keys', () => {
+    const given = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [PUBLIC_KEY] } };
+    expect(createClientMetadataDocument(URL_ID, { ...METADATA, ...given })).toMatchObject(given);
   });
 });

@@ -147,11 +147,6 @@ describe('the registration answer (RFC 7591 §3.2.1)', () => {
     expect(client.client_secret_expires_at).toBe(0);
   });
 
-  it('is kept without the token that manages the registration', async () => {
-    const answer = { registration_access_token: 'rat', registration_client_uri: 'https://as.example.com/register/new' };
-    expect(JSON.stringify(await register([created(answer)]).result)).not.toContain('rat');
-  });
-
   it('may differ in the port of a loopback redirect, but not name other redirects', async () => {
     await register([created({ redirect_uris: ['http://127.0.0.1/callback'] })]).result;
     const error = await failure(register([created({ redirect_uris: ['https://other.example.com/cb'] })]).result);

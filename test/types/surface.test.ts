@@ -118,7 +118,12 @@ describe('the types of the public surface', () => {
     expectTypeOf<AuthProviderOptions['serverUrl']>().toEqualTypeOf<string | URL>();
     expectTypeOf<AuthProvider['authorize']>().returns.resolves.toEqualTypeOf<Session>();
     expectTypeOf<Parameters<AuthProvider['authorize']>[0]>().toEqualTypeOf<
-      { readonly scope?: string; readonly signal?: AbortSignal } | undefined
+      | {
+          readonly scope?: string;
+          readonly authorizationParameters?: Readonly<Record<string, string>>;
+          readonly signal?: AbortSignal;
+        }
+      | undefined
     >();
     expectTypeOf<McpOAuthError['code']>().toEqualTypeOf<McpOAuthErrorCode>();
     expectTypeOf<'closed'>().toExtend<McpOAuthErrorCode>();

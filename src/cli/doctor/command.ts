@@ -45,7 +45,7 @@ Exit codes: 0 no problem, 1 a problem, 5 nothing but what may pass: try again.`;
 export function registerDoctor(program: Command, io: DoctorIo): void {
   program
     .command('doctor')
-    .description('examine how a server is protected, step by step, without signing in')
+    .description('Examine how a server is protected, step by step, without signing in.')
     .argument('<url>', 'the URL of the MCP endpoint')
     .option('--json', 'print one JSON document')
     .option('--client-id <id>', 'a client that is registered already')

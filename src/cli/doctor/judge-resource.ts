@@ -28,10 +28,9 @@ export function judgeResource(log: StepLog, resource: ProtectedResource, context
     log.add('warning', 'bearer-methods', message, NORMS.bearerMethods, { remedy });
   }
   if (resource.metadata.dpop_bound_access_tokens_required === true) {
-    const message =
-      'The server takes DPoP-bound tokens only, and this version asks for Bearer tokens: they will be refused.';
-    const remedy = 'The operator can allow Bearer tokens; there is no option that helps.';
-    log.add('problem', 'dpop-required', message, NORMS.dpopRequired, { remedy });
+    const message = 'The server takes DPoP-bound tokens only; without the option a sign-in is refused.';
+    const remedy = "Set `dpop: 'auto'` (or `true`); for the command, --dpop.";
+    log.add('note', 'dpop-required', message, NORMS.dpopRequired, { remedy });
   }
   judgeOddMembers(log, context.raw, NORMS.resourceMembers);
 }

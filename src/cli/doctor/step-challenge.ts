@@ -105,8 +105,8 @@ function judgeSchemes(log: StepLog, header: string | null, schemes: readonly str
   if (schemes.includes('bearer')) {
     log.add('ok', 'scheme', 'The challenge asks for a Bearer token.', NORMS.wwwAuthenticate);
   } else if (schemes.includes('dpop')) {
-    const message = 'The challenge asks for DPoP-bound tokens alone, which this version does not send.';
-    log.add('warning', 'scheme', message, NORMS.dpop, { remedy: 'The operator can allow Bearer tokens too.' });
+    const message = 'The challenge asks for DPoP-bound tokens.';
+    log.add('note', 'scheme', message, NORMS.dpop, { remedy: "Set `dpop: 'auto'` (or `true`)." });
   } else {
     const message =
       header === null

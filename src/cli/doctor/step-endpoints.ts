@@ -123,6 +123,6 @@ function judgeDpop(log: StepLog, metadata: AuthorizationServerMetadata, resource
   const who = both
     ? 'Both servers offer'
     : `Only the ${algorithms === undefined ? 'MCP' : 'authorization'} server offers`;
-  const message = `${who} DPoP-bound tokens. A sign-in asks for Bearer tokens.`;
-  log.add('note', 'dpop', message, NORMS.dpop);
+  const asks = both ? "With `dpop: 'auto'` a sign-in asks for them." : 'A sign-in asks for Bearer tokens.';
+  log.add('note', 'dpop', `${who} DPoP-bound tokens. ${asks}`, NORMS.dpop);
 }

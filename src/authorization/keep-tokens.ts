@@ -1,0 +1,82 @@
+import { McpOAuthError } from '../errors.js';
+import type { OnEvent } from '../events.js';
+import type { Lease } from '../stores/token-store.js';
+import type { TokenManager } from '../tokens/token-manager.js';
+import type { TokenSet } from '../tokens/token-set.js';
+import { undamaged } from './adopt-session.js';
+import { type Revoking, revokeTokens } from './revoke-session.js';
+import { readContext } from './session-context.js';
+import { signedOut } from './session-errors.js';
+import type { SignedOutMarker } from './signed-out.js';
+
+/** The session that new tokens are for. */
+export interface Keeper extends Revoking {
+  readonly tokens: TokenManager;
+  readonly signedOut: SignedOutMarker;
+  readonly emit: OnEvent;
+  comeBack(): Promise<void>;
+}
+
+/** When new tokens were asked for, and for what. */
+export interface Occasion {
+  /** The session's epoch when the sign-in began. */
+  readonly epoch: number;
+  /** Whether they only add to the session, which nobody else may take over by them. */
+  readonly addsToSession: boolean | undefined;
+  /** Where the session's lock is held. */
+  readonly lease?: Lease | undefined;
+}
+
+/** Keeps new tokens, unless the account signed out since they were asked for, or another one signed in to add to its scopes. */
+export async function keepTokens(
+  session: Keeper,
+  tokens: TokenSet,
+  { epoch, addsToSession, lease }: Occasion,
+): Promise<TokenSet> {
+  const options = lease === undefined ? {} : { lease };
+  const isOver = () => epoch !== session.signedOut.epoch;
+  if (isOver()) throw await unwanted(session, tokens, signedOut());
+  if (addsToSession === true && (await isOfAnother(session.tokens, tokens))) {
+    throw await unwanted(session, tokens, accountMismatch());
+  }
+  // First: a process that dies in between has no session, and not one that it is told it has signed out of.
+  await session.comeBack();
+  await session.tokens.setTokens(tokens, options);
+  if (isOver()) {
+    await session.tokens.clear(options);
+    throw await unwanted(session, tokens, signedOut());
+  }
+  const context = readContext(tokens);
+  // A token that someone else owns says nothing about who issued it.
+  if (context === undefined) return tokens;
+  session.emit({
+    type: 'signed_in',
+    issuer: context.issuer,
+    scope: tokens.scope ?? [],
+    expiresAt: tokens.expiresAt,
+    ...(context.account === undefined ? {} : { account: context.account }),
+  });
+  return tokens;
+}
+
+/** Nobody wants these tokens any more; the server should know. */
+async function unwanted(session: Keeper, tokens: TokenSet, error: McpOAuthError): Promise<McpOAuthError> {
+  await revokeTokens(session, tokens).catch(() => undefined);
+  return error;
+}
+
+/** Whether the server says that the tokens are of somebody else than the session. */
+async function isOfAnother(manager: TokenManager, tokens: TokenSet): Promise<boolean> {
+  const before = await undamaged(async () => readContext(await manager.current()));
+  const after = readContext(tokens);
+  const [had, has] = [before?.account?.subject, after?.account?.subject];
+  return had !== undefined && has !== undefined && had !== has && before?.issuer === after?.issuer;
+}
+
+function accountMismatch(): McpOAuthError {
+  return new McpOAuthError(
+    'account_mismatch',
+    "Someone else signed in at the authorization server than the account that this session is of, so the session was left as it was. Sign in there as that account and try again; to change the account, use authorize({ authorizationParameters: { prompt: 'select_account' } }).",
+    { stage: 'step-up' },
+  );
+}

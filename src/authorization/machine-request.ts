@@ -1,0 +1,118 @@
+import type { DpopProver } from '../dpop/index.js';
+import { McpOAuthError } from '../errors.js';
+import type { EnterpriseManagedGrant, MachineGrant, SubjectToken } from '../grant.js';
+import {
+  identityProviderClient,
+  type MachineClient,
+  type RefusedAssertions,
+  refusedAssertions,
+  requestClientCredentials,
+  requestIdJag,
+  requestJwtBearer,
+  type SupplyOptions,
+  supplied,
+  type TokenResult,
+} from '../grants/index.js';
+import type { AuthorizationServerMetadata } from '../types.js';
+import { identityProviderHttp, identityProviderMetadata } from './identity-provider.js';
+import type { SignInParts } from './sign-in-parts.js';
+
+/** What one token request of a machine asks for. */
+export interface MachineRequest {
+  readonly authorizationServer: AuthorizationServerMetadata;
+  readonly client: MachineClient;
+  readonly scope: readonly string[];
+  readonly resource: string | undefined;
+  readonly dpop: DpopProver | undefined;
+}
+
+/** What grants have been refused with: an assertion that was is not presented again. It belongs to its grant. */
+const refusals = new WeakMap<MachineGrant, RefusedAssertions>();
+
+/**
+ * Gets tokens by a grant without a person. Nothing of it is tried in another way.
+ *
+ * @throws McpOAuthError of the grant's requests; `access_denied` where the enterprise's policy refuses
+ */
+export async function requestByMachine(
+  parts: SignInParts,
+  grant: MachineGrant,
+  { client, ...request }: MachineRequest,
+  signal: AbortSignal,
+): Promise<TokenResult> {
+  const { http, options } = parts;
+  const { clock, tokenParameters } = options;
+  const { authorizationServer, scope, resource, dpop } = request;
+  const how = { http, signal, clock };
+  const common = { authorizationServer, ...client, scope, resource, dpop, tokenParameters };
+  switch (grant.type) {
+    case 'client_credentials':
+    case 'private_key_jwt':
+      return requestClientCredentials(common, how);
+    case 'jwt_bearer':
+      return requestJwtBearer({ ...common, assertion: grant.assertion, refused: refusedBy(grant) }, how);
+    case 'enterprise_managed': {
+      const assertion = await identityAssertion(parts, grant, request, signal);
+      return requestJwtBearer({ ...common, assertion }, how);
+    }
+  }
+}
+
+function refusedBy(grant: MachineGrant): RefusedAssertions {
+  const known = refusals.get(grant) ?? refusedAssertions();
+  refusals.set(grant, known);
+  return known;
+}
+
+/** An assertion (ID-JAG) of the enterprise's identity provider for the MCP server's authorization server. */
+async function identityAssertion(
+  { options }: SignInParts,
+  { identityProvider, subjectToken }: EnterpriseManagedGrant,
+  { authorizationServer, scope, resource }: Omit<MachineRequest, 'client'>,
+  signal: AbortSignal,
+): Promise<string> {
+  if (resource === undefined) {
+    throw new McpOAuthError(
+      'invalid_options',
+      'enterpriseManaged() needs the resource indicator, which `resource: false` omits.',
+      { stage: 'configuration' },
+    );
+  }
+  const http = identityProviderHttp(identityProvider.issuer, options);
+  const how = { http, signal, clock: options.clock };
+  try {
+    const metadata = await identityProviderMetadata(identityProvider.issuer, options, http, signal);
+    const { token, type } = await subject(subjectToken, { ...how, timeoutMs: options.signInTimeoutMs });
+    const { assertion } = await requestIdJag(
+      {
+        authorizationServer: metadata,
+        ...identityProviderClient(identityProvider),
+        subjectToken: token,
+        subjectTokenType: type,
+        // As it names itself: the assertion goes to that server and to no other.
+        audience: authorizationServer.issuer,
+        resource,
+        scope,
+      },
+      how,
+    );
+    return assertion;
+  } finally {
+    await http.close();
+  }
+}
+
+async function subject(
+  subjectToken: EnterpriseManagedGrant['subjectToken'],
+  options: SupplyOptions & { readonly signal: AbortSignal },
+): Promise<SubjectToken> {
+  if (typeof subjectToken !== 'function') {
+    throw new McpOAuthError('invalid_options', '`subjectToken` has to be a function here.', { stage: 'configuration' });
+  }
+  const given = await supplied(
+    () => subjectToken({ signal: options.signal }),
+    'The function in `subjectToken`',
+    options,
+  );
+  return typeof given === 'string' ? { token: given } : given;
+}

@@ -1,0 +1,74 @@
+import { isMcpOAuthError } from '../errors.js';
+import type { Http } from '../http/index.js';
+import { deleteRegistration, type RegistrationStore, type StoredRegistration } from '../registration/index.js';
+import type { TokenStore } from '../stores/token-store.js';
+import { decodeTokens } from '../tokens/token-codec.js';
+import { readContext, type SessionContext } from './session-context.js';
+import type { TransactionStore } from './transaction.js';
+
+/** The session that ended, and what it shares with others. */
+export interface Retiring {
+  readonly store: TokenStore;
+  readonly http: Http;
+  readonly registrations: RegistrationStore;
+  readonly parts: { readonly transactions: TransactionStore };
+  readonly closed: AbortSignal;
+}
+
+/**
+ * Deletes the dynamic registration of a session that ended, where the server offers that and no other session in the store uses it.
+ *
+ * @param forget - Whether the stored registration is to go in any case, so that the next sign-in registers anew.
+ * @returns Whether it was deleted at the server.
+ * @throws McpOAuthError of the deletion; the registration is kept then, unless it was to be forgotten
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7592.html#section-2.3 | RFC 7592 section 2.3}
+ */
+export async function retireRegistration(
+  session: Retiring,
+  { issuer, client, registration: kind }: SessionContext,
+  forget: boolean,
+): Promise<boolean> {
+  if (kind !== 'dynamic' && !(kind === 'asked' && forget)) return false;
+  const { registrations, http, closed } = session;
+  const stored = await registrations.find(issuer, client.client_id);
+  if (stored === undefined) return false;
+  const { management } = stored;
+  if (management === undefined || (await isUsed(session, issuer, client.client_id))) {
+    if (forget) await registrations.remove(issuer, client.client_id);
+    return false;
+  }
+  // First here: a stored registration that the server does not know would cost the next sign-in its time limit.
+  await registrations.remove(issuer, client.client_id);
+  try {
+    const deleted = await deleteRegistration(management, { http, signal: closed });
+    if (!deleted && !forget) await putBack(registrations, issuer, stored);
+    return deleted;
+  } catch (error) {
+    if (!forget) await putBack(registrations, issuer, stored);
+    throw error;
+  }
+}
+
+/** The server still has it, so the next sign-in can use it; unless another window registered meanwhile. */
+async function putBack(registrations: RegistrationStore, issuer: string, stored: StoredRegistration): Promise<void> {
+  const { device, redirectUri } = stored;
+  const now = await (device === true ? registrations.loadForDevice(issuer) : registrations.load(issuer, redirectUri));
+  if (now === undefined) await registrations.save(issuer, stored);
+}
+
+/** Whether another session, or a sign-in under way, was made with this client. One that cannot be read may have been. */
+async function isUsed({ store, parts }: Retiring, issuer: string, clientId: string): Promise<boolean> {
+  const pending = await parts.transactions.pending();
+  if (pending.some((one) => one.issuer === issuer && one.client.client_id === clientId)) return true;
+  for (const key of await store.list('session/')) {
+    try {
+      const text = await store.get(key);
+      const context = text === undefined ? undefined : readContext(decodeTokens(text));
+      if (context?.issuer === issuer && context.client.client_id === clientId) return true;
+    } catch (error) {
+      if (!isMcpOAuthError(error) || error.code !== 'store_unreadable') throw error;
+      return true;
+    }
+  }
+  return false;
+}

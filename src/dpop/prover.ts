@@ -1,0 +1,102 @@
+import * as oauth from 'oauth4webapi';
+import type { Clock } from '../clock.js';
+import { importProofKey, type ProofKey } from './proof-key.js';
+import { type ServerClocks, serverClocks } from './server-clocks.js';
+
+/** Proves the possession of one key, and remembers the newest nonce and the time of each server. */
+export interface DpopProver {
+  /** For the token requests of oauth4webapi. */
+  readonly handle: oauth.DPoPHandle;
+  /** The key's thumbprint, for `dpop_jkt`. @see {@link https://www.rfc-editor.org/rfc/rfc7638.html | RFC 7638} */
+  readonly thumbprint: string;
+  readonly clocks: ServerClocks;
+  /** Sends a request with the access token and a fresh proof for it; `send` gets the two headers. */
+  sendToken(request: TokenCarrier, send: (headers: DpopHeaders) => Promise<Response>): Promise<Response>;
+  /** Sends a POST with a fresh proof without an access token; `send` gets the proof. */
+  sendProof(url: URL, send: (proof: string) => Promise<Response>): Promise<Response>;
+}
+
+/** A request to the protected resource. */
+export interface TokenCarrier {
+  readonly method: string;
+  readonly url: URL;
+  readonly accessToken: string;
+}
+
+/** The headers that carry a bound token. */
+export interface DpopHeaders {
+  readonly authorization: string;
+  readonly dpop: string;
+}
+
+/**
+ * The prover of a key. Every proof has a `jti` of its own.
+ *
+ * @throws McpOAuthError `store_unreadable` where the key is none
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-4.2 | RFC 9449 section 4.2}
+ */
+export async function createProver(key: ProofKey, clock: Clock): Promise<DpopProver> {
+  const clocks = serverClocks(clock);
+  const handle = oauth.DPoP({}, await importProofKey(key), {
+    [oauth.modifyAssertion](header, payload) {
+      // oauth4webapi knows the new name of the algorithm alone, and this machine's clock.
+      header['alg'] = key.alg;
+      payload['iat'] = clocks.secondsAt(new URL(String(payload['htu'])).origin);
+    },
+  });
+  return {
+    handle,
+    clocks,
+    thumbprint: await handle.calculateThumbprint(),
+    sendToken: ({ method, url, accessToken }, send) =>
+      answerOf(
+        send,
+        ({ authorization = '', dpop = '' }) => ({ authorization, dpop }),
+        (options) =>
+          oauth.protectedResourceRequest(accessToken, method, url, undefined, undefined, { ...options, DPoP: handle }),
+      ),
+    sendProof: (url, send) =>
+      answerOf(
+        send,
+        ({ dpop = '' }) => dpop,
+        (options) => {
+          const server = { issuer: url.origin, token_endpoint: url.href };
+          const parameters = new URLSearchParams();
+          return oauth.genericTokenEndpointRequest(server, CLIENT, oauth.None(), 'none', parameters, {
+            ...options,
+            DPoP: handle,
+          });
+        },
+      ),
+  };
+}
+
+/** Never sent: of the request that it is part of, the proof alone is. */
+const CLIENT: oauth.Client = { client_id: 'none' };
+
+type RequestOptions = oauth.ProtectedResourceRequestOptions & oauth.TokenEndpointRequestOptions;
+
+/**
+ * Lets oauth4webapi make the proof and read the nonce of the answer, but sends the request ourselves: as it was given, whatever its
+ * body, and with redirects and failures handled as for any other token.
+ */
+async function answerOf<T>(
+  send: (given: T) => Promise<Response>,
+  read: (headers: Record<string, string | undefined>) => T,
+  request: (options: RequestOptions) => Promise<Response>,
+): Promise<Response> {
+  let answer: Response | undefined;
+  try {
+    await request({
+      [oauth.allowInsecureRequests]: true,
+      [oauth.customFetch]: async (_url: string, init: { headers: Record<string, string> }) => {
+        answer = await send(read(init.headers));
+        return answer;
+      },
+    });
+  } catch (error) {
+    // With an answer it is a challenge that was found in it, or an answer of another class than the platform's.
+    if (answer === undefined) throw error;
+  }
+  return answer as Response;
+}

@@ -1,0 +1,32 @@
+import type { Clock } from '../clock.js';
+
+/** A difference that servers put up with, and that a `Date` header has by itself, in ms. */
+const TOLERATED_MS = 5_000;
+
+/** How the clocks of servers differ from this machine's. Kept in memory. */
+export interface ServerClocks {
+  /** How far the server at `origin` is ahead, as far as it is known, in ms. */
+  offsetAt(origin: string): number;
+  /** The time as the server at `origin` has it, in whole seconds since the epoch. */
+  secondsAt(origin: string): number;
+  /** Reads the `Date` of an answer that refused a proof. */
+  learn(origin: string, response: Response): void;
+}
+
+/** Whether two offsets differ by more than servers put up with. */
+export function differ(offset: number, other: number): boolean {
+  return Math.abs(offset - other) > TOLERATED_MS;
+}
+
+export function serverClocks(clock: Clock): ServerClocks {
+  const offsets = new Map<string, number>();
+  const offsetAt = (origin: string) => offsets.get(origin) ?? 0;
+  return {
+    offsetAt,
+    secondsAt: (origin) => Math.floor((clock.now() + offsetAt(origin)) / 1000),
+    learn(origin, response) {
+      const offset = Date.parse(response.headers.get('date') ?? '') - clock.now();
+      if (!Number.isNaN(offset) && differ(offset, offsetAt(origin))) offsets.set(origin, offset);
+    },
+  };
+}

@@ -1,0 +1,111 @@
+import * as oauth from 'oauth4webapi';
+import { McpOAuthError } from '../errors.js';
+import { excerpt } from '../http/text.js';
+import { protocolError, readObject } from '../oauth-error.js';
+import { parseScope } from '../scope.js';
+import { type ClientContext, protocolClient } from './client-authentication.js';
+import { hasAudience, isCompactJwt, readJwt } from './jwt.js';
+
+/** What an identity provider asserts to another authorization server. */
+export interface IdJag {
+  /** The assertion, for `requestJwtBearer`. A secret. */
+  readonly assertion: string;
+  /** When it ends, in ms since the epoch, where anything says so. */
+  readonly expiresAt?: number;
+  /** The scopes that it is for, where the identity provider says so; they may be fewer than were asked for. */
+  readonly scope?: readonly string[];
+}
+
+/** What was asked for. */
+export interface IdJagRequest extends ClientContext {
+  readonly audience: string;
+}
+
+const ISSUED_TYPE = 'urn:ietf:params:oauth:token-type:id-jag';
+const JWT_TYPE = 'oauth-id-jag+jwt';
+/** What says that the value is no access token, and what identity providers say instead; the JWT itself is what counts. */
+const TOKEN_TYPES = { n_a: () => {}, 'n/a': () => {}, na: () => {}, jwt: () => {} };
+
+/**
+ * Reads the answer to a token exchange. The signature is not checked: that is for whom the assertion is presented to.
+ *
+ * `issued_token_type` may be missing, and `token_type` may be `Bearer`, where the JWT itself says by its `typ` that it is an
+ * ID-JAG: neither can make another token pass for one.
+ *
+ * @param now - The present time in ms since the epoch.
+ * @throws {@link McpOAuthError} `invalid_response`
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8693.html#section-2.2.1 | RFC 8693 section 2.2.1}
+ */
+export async function readIdJag(response: Response, request: IdJagRequest, now: number): Promise<IdJag> {
+  const answer = await process(response, request);
+  const issued = answer['issued_token_type'];
+  // Any other token would be a credential that the MCP server's side must not see.
+  if (issued !== undefined && issued !== ISSUED_TYPE) throw wrong('is not of the type id-jag that was asked for');
+  const assertion = answer.access_token;
+  const jwt = isCompactJwt(assertion) ? readJwt(assertion) : undefined;
+  if (jwt === undefined) throw wrong('is no signed JWT of at most 64 KiB');
+  if (!isIdJag(jwt.header['typ'])) throw wrong(`is no ID-JAG: its header does not have the \`typ\` ${JWT_TYPE}`);
+  assertAudience(jwt.claims['aud'], request.audience);
+  // The one that does not depend on the clock of this machine first.
+  const expiresAt = endIn(answer.expires_in, now) ?? endOf(jwt.claims['exp']);
+  if (expiresAt !== undefined && expiresAt <= now) {
+    throw wrong('had expired when it came. Check the clock of this machine first');
+  }
+  return {
+    assertion,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(answer.scope === undefined ? {} : { scope: parseScope(answer.scope) }),
+  };
+}
+
+async function process(response: Response, { authorizationServer, client }: ClientContext) {
+  const body = (await readObject(response)) ?? {};
+  const { access_token, issued_token_type, token_type, scope, expires_in: lifetime } = body;
+  const copy = {
+    access_token,
+    issued_token_type,
+    token_type,
+    ...(scope === '' ? {} : { scope }),
+    ...(typeof lifetime === 'number' && lifetime > 0 ? { expires_in: lifetime } : {}),
+  };
+  try {
+    return await oauth.processGenericTokenEndpointResponse(
+      authorizationServer as oauth.AuthorizationServer,
+      protocolClient(client),
+      Response.json(copy),
+      { recognizedTokenTypes: TOKEN_TYPES },
+    );
+  } catch (error) {
+    throw protocolError(error, 'token', "The identity provider's answer");
+  }
+}
+
+/** RFC 7515 section 4.1.9: without regard to case, and with or without `application/`. */
+function isIdJag(typ: unknown): boolean {
+  return typeof typ === 'string' && typ.toLowerCase().replace(/^application\//, '') === JWT_TYPE;
+}
+
+/** A slash at the end makes no other server of it; whoever it is presented to judges that again. */
+function assertAudience(aud: unknown, audience: string): void {
+  if (aud === undefined) return;
+  const bare = audience.replace(/\/$/, '');
+  if (hasAudience(aud, bare) || hasAudience(aud, `${bare}/`)) return;
+  const named = excerpt([aud].flat().map(String).join(', '), 100);
+  throw wrong(`is for another audience (${named}) than ${excerpt(audience, 100)}, and was not sent there`);
+}
+
+function endOf(exp: unknown): number | undefined {
+  return typeof exp === 'number' && Number.isFinite(exp) ? Math.floor(exp * 1000) : undefined;
+}
+
+function endIn(seconds: number | undefined, now: number): number | undefined {
+  return seconds === undefined ? undefined : now + Math.floor(seconds * 1000);
+}
+
+function wrong(problem: string): McpOAuthError {
+  return new McpOAuthError(
+    'invalid_response',
+    `The assertion that the identity provider issued ${problem}. Its administrator has to correct that.`,
+    { stage: 'token' },
+  );
+}
