@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { startAuthorizationServer } from '../../examples/servers/authorization-server.js';
+import { startDpopResource } from '../../examples/servers/dpop-resource.js';
 import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { playPerson } from '../../examples/servers/person.js';
 import { closers, person, type TestClock, until } from '../auth-provider/support.js';
@@ -134,5 +135,22 @@ describe('a browser that cannot be opened', () => {
     await until(() => login.stderr.text.includes('No browser could be opened here.'), 'the note');
     await playPerson(/^ {2}(http\S+)$/m.exec(login.stderr.text)?.[1] ?? '');
     expect(await login.exitCode).toBe(0);
+  });
+});
+
+describe('mcp-oauth-client login --dpop', () => {
+  it('signs in for tokens that are bound to a key, which token does not print', async () => {
+    const { run } = await open();
+    const authorizationServer = closing(await startAuthorizationServer({ features: { dPoP: { enabled: true } } }));
+    const { url } = closing(await startDpopResource({ authorizationServer, scopesSupported: ['mcp:read'] }));
+    const refused = await run(['login', url]);
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain('dpop');
+    expect((await run(['login', url, '--dpop'])).exitCode).toBe(0);
+    const status = await run(['status', url, '--json']);
+    expect(JSON.parse(status.stdout)).toMatchObject({ signedIn: true, dpop: true });
+    const token = await run(['token', url, '--dpop']);
+    expect([token.exitCode, token.stdout]).toEqual([2, '']);
+    expect(token.stderr).toContain('invalid_options');
   });
 });

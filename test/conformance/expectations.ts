@@ -1,23 +1,13 @@
 /**
- * What the official suite's verdict is measured against: the scenarios that are not counted yet, the scenarios in which the
- * client has to refuse, and the rule by which one run passes.
+ * What the official suite's verdict is measured against: the scenarios in which the client has to refuse, and the rule by which one
+ * run passes.
  */
-
-/** Scenarios of protocol extensions that this SDK does not speak yet, with the reason. They run only when asked for by name. */
-export const PENDING: Readonly<Record<string, string>> = {
-  'auth/client-credentials-jwt': 'extension: client credentials with private_key_jwt',
-  'auth/client-credentials-basic': 'extension: client credentials with a secret',
-  'auth/enterprise-managed-authorization': 'extension: enterprise-managed authorization (ID-JAG)',
-  'auth/dpop': 'extension: DPoP',
-  'auth/dpop-nonce': 'extension: DPoP with a nonce',
-  'auth/wif-jwt-bearer': 'extension: workload identity federation (JWT bearer)',
-};
 
 /** How many scenarios for clients the suite has. One that lists fewer has lost some, and must not pass for that. */
 export const SCENARIOS = 33;
 
 /** Scenarios that a client passes by refusing, with the error that its user must get. */
-export const REFUSALS: Readonly<Record<string, string>> = {
+const REFUSALS: Readonly<Record<string, string>> = {
   'auth/scope-retry-limit': 'insufficient_scope',
   'auth/resource-mismatch': 'resource_mismatch',
   'auth/iss-supported-missing': 'issuer_mismatch',

@@ -4,7 +4,7 @@
  * Usage: run.ts [--scenario NAME]... [--client v1|v2] [--verbose]
  */
 import { parseArgs, styleText } from 'node:util';
-import { judge, type Observation, PENDING, SCENARIOS, type Verdict } from './expectations.js';
+import { judge, type Observation, SCENARIOS, type Verdict } from './expectations.js';
 import { openSuite, type Sdk, type Suite } from './suite.js';
 
 const PARALLEL = 3;
@@ -17,7 +17,6 @@ interface Result {
 /** One line of the table: a scenario and its result with each client. */
 interface Row {
   readonly scenario: string;
-  readonly pending: boolean;
   readonly results: Map<Sdk, Result>;
 }
 
@@ -47,23 +46,19 @@ async function main(): Promise<void> {
   process.exitCode = results.length > 0 && passed === results.length ? 0 : 1;
 }
 
-/** All of them, or those that were named; a pending one runs only when it was named. */
+/** All of them, or those that were named. */
 function chooseRows(from: Suite, names: readonly string[] | undefined): Row[] {
-  const unknown = [...Object.keys(PENDING), ...(names ?? [])].filter((name) => !from.scenarios.includes(name));
+  const unknown = (names ?? []).filter((name) => !from.scenarios.includes(name));
   if (unknown.length > 0) throw new Error(`The suite ${from.version} has no scenario ${unknown.join(', ')}.`);
   if (from.scenarios.length !== SCENARIOS) {
     throw new Error(`The suite ${from.version} has ${from.scenarios.length} auth scenarios, not ${SCENARIOS}.`);
   }
   const chosen = names ?? from.scenarios;
-  return chosen.map((scenario) => ({
-    scenario,
-    pending: names === undefined && Object.hasOwn(PENDING, scenario),
-    results: new Map(),
-  }));
+  return chosen.map((scenario) => ({ scenario, results: new Map() }));
 }
 
 async function runAll(from: Suite, all: readonly Row[], sdks: readonly Sdk[]): Promise<void> {
-  const queue = sdks.flatMap((sdk) => all.filter((row) => !row.pending).map((row) => ({ row, sdk })));
+  const queue = sdks.flatMap((sdk) => all.map((row) => ({ row, sdk })));
   const total = queue.length;
   let done = 0;
   const worker = async (): Promise<void> => {
@@ -84,7 +79,7 @@ function printTable(all: readonly Row[], sdks: readonly Sdk[]): void {
   console.log(
     line(
       'scenario',
-      sdks.map((sdk) => sdk.padEnd(7)),
+      sdks.map((sdk) => sdk.padEnd(4)),
       'note',
     ),
   );
@@ -96,18 +91,14 @@ function printTable(all: readonly Row[], sdks: readonly Sdk[]): void {
         note(row),
       ),
     );
-  const pending = all.filter((row) => row.pending).length;
-  if (pending > 0) console.log(`\n${pending} pending, not counted`);
 }
 
 function cell(row: Row, sdk: Sdk): string {
   const result = row.results.get(sdk);
-  if (result === undefined) return paint('yellow', 'pending');
-  return result.verdict.passed ? paint('green', 'pass   ') : paint('red', 'FAIL   ');
+  return result?.verdict.passed ? paint('green', 'pass') : paint('red', 'FAIL');
 }
 
 function note(row: Row): string {
-  if (row.pending) return PENDING[row.scenario] ?? '';
   const verdicts = [...row.results.values()].map((result) => result.verdict);
   const problem = verdicts.find((verdict) => !verdict.passed)?.problems[0];
   if (problem !== undefined) return problem.length > 100 ? `${problem.slice(0, 99)}…` : problem;
@@ -125,7 +116,7 @@ function printDetails(row: Row): void {
   }
 }
 
-function paint(format: 'green' | 'red' | 'yellow' | 'bold', text: string): string {
+function paint(format: 'green' | 'red' | 'bold', text: string): string {
   return process.stdout.isTTY ? styleText(format, text) : text;
 }
 

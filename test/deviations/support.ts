@@ -13,7 +13,7 @@ import { callTool, closers, failure, HOUR, type Person, person, TestClock, until
 import type { Deviation } from './deviation.js';
 import { type DeviatingServer, startDeviatingServer } from './server.js';
 
-export { closers, failure, HOUR, until };
+export { closers, HOUR };
 
 /** A server that deviates, a person, and an application that talks to the server. Nobody has signed in yet. */
 export interface Visit {

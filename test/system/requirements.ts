@@ -5,6 +5,9 @@ import { REDIS_SERVER } from './redis-program.js';
 /** The browser that plays the person's browser. `CHROMIUM` names another one than Debian's. */
 export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
+/** Gives a program a terminal; of util-linux, whose `-e` and `-c` others do not have. */
+export const SCRIPT = '/usr/bin/script';
+
 /** What the system tests need beside Node, and how to get it. */
 const REQUIRED = [
   {
@@ -15,6 +18,7 @@ const REQUIRED = [
     path: REDIS_SERVER,
     remedy: 'install it (Debian: apt-get install redis-server) or name the program in the variable REDIS_SERVER',
   },
+  { path: SCRIPT, remedy: 'install it (Debian: apt-get install bsdutils)' },
   { path: GNOME_KEYRING, remedy: 'install it (Debian: apt-get install gnome-keyring)' },
   { path: DBUS_DAEMON, remedy: 'install it (Debian: apt-get install dbus-daemon)' },
   { path: DBUS_SEND, remedy: 'install it (Debian: apt-get install dbus-bin)' },

@@ -21,23 +21,39 @@ const EXPORTS = [
   'SecretStorageTokenStore',
   'TokenManager',
   'assertPkceSupported',
+  'authorizationCode',
+  'bearerToken',
   'buildAuthorizationUrl',
   'classifyRefreshFailure',
+  'clientCredentials',
   'createAuthProvider',
   'createClientMetadataDocument',
   'createHttp',
+  'createProver',
+  'deviceCode',
   'discover',
   'discoverAuthorizationServer',
   'discoverProtectedResource',
+  'enterpriseManaged',
   'exchangeCode',
+  'extensionCapabilities',
   'generateCodeChallenge',
   'generateCodeVerifier',
+  'generateProofKey',
   'generateState',
   'getAuthProvider',
   'isMcpOAuthError',
+  'jwtBearer',
+  'listSessions',
   'parseChallenges',
+  'pollDeviceTokens',
+  'privateKeyJwt',
   'refreshTokens',
   'registerClient',
+  'requestClientCredentials',
+  'requestDeviceAuthorization',
+  'requestIdJag',
+  'requestJwtBearer',
   'resolveClient',
   'revokeToken',
   'startLoopbackListener',
@@ -98,7 +114,7 @@ describe('the packed tarball, installed in a project without any SDK', () => {
 
   afterAll(() => rm(project, { recursive: true, force: true }));
 
-  it('holds dist/, the licence, README, SECURITY, the page on scaling and package.json, and nothing else', async () => {
+  it('holds dist/, the licence, README, SECURITY, the pages on scaling and servers and package.json, and nothing else', async () => {
     const entries = await readdir(installed, { recursive: true, withFileTypes: true });
     const files = entries
       .filter((entry) => entry.isFile())
@@ -107,7 +123,7 @@ describe('the packed tarball, installed in a project without any SDK', () => {
       expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']),
     );
     const known =
-      /^(LICENSE|(README|SECURITY)\.md|package\.json|docs\/scaling\.md|dist\/THIRD-PARTY-LICENSES\.txt|dist\/.+\.(js|js\.map|d\.ts))$/;
+      /^(LICENSE|(README|SECURITY)\.md|package\.json|docs\/(scaling|servers)\.md|dist\/THIRD-PARTY-LICENSES\.txt|dist\/.+\.(js|js\.map|d\.ts))$/;
     expect(files.filter((file) => !known.test(file))).toEqual([]);
   });
 

@@ -161,7 +161,7 @@ describe('doctor on resource metadata', () => {
 
   it.each([
     ['no authorization server', { authorization_servers: [] }, 'authorization-servers', 'problem'],
-    ['DPoP-bound tokens only', { dpop_bound_access_tokens_required: true }, 'dpop-required', 'problem'],
+    ['DPoP-bound tokens only', { dpop_bound_access_tokens_required: true }, 'dpop-required', 'note'],
     ['no token in a header', { bearer_methods_supported: ['query'] }, 'bearer-methods', 'warning'],
     ['offline_access', { scopes_supported: ['mcp:read', 'offline_access'] }, 'offline-access', 'note'],
     ['null members', { resource_name: null }, 'null-members', 'note'],

@@ -5,7 +5,7 @@ import type { Clock } from '../../../src/clock.js';
 import type { FetchLike } from '../../../src/types.js';
 import { json, quickClock, raw } from '../../discovery/support.js';
 
-export { json, loginPage, quickClock, raw, redirectTo } from '../../discovery/support.js';
+export { json, loginPage, raw, redirectTo } from '../../discovery/support.js';
 
 export interface Outcome {
   readonly text: string;
