@@ -1,6 +1,7 @@
 /** Runs one measurement in a process of its own and hands its numbers to the parent. Usage: part.ts NAME URL CONTROL_URL [BACKENDS] */
 import { measureAddedTime } from './added-time.js';
 import type { Backends } from './backends.js';
+import { measureCancel } from './cancel.js';
 import { measureConcurrency } from './concurrency.js';
 import { measureHotPath } from './hot-path.js';
 import { loadLibrary } from './library.js';
@@ -25,6 +26,8 @@ async function measure(): Promise<unknown> {
       return countRequests(library, server);
     case 'concurrency':
       return measureConcurrency(library, server);
+    case 'cancel':
+      return measureCancel(library, server);
     case 'hot-path':
       return measureHotPath(library, JSON.parse(backends) as Backends);
     case 'stores':

@@ -1,4 +1,5 @@
 import type { AddedTime } from './added-time.js';
+import type { CancelTime } from './cancel.js';
 import type { Concurrency } from './concurrency.js';
 import type { ContenderName } from './contenders.js';
 import type { FleetResult } from './fleet.js';
@@ -8,6 +9,7 @@ import type { LoopbackRatio } from './loopback-ratio.js';
 import type { Packages } from './packages.js';
 import type { SharedSessionResult } from './processes.js';
 import type { FirstResult } from './request-counts.js';
+import type { SignInTime } from './sign-in.js';
 import type { StoreTimes } from './store-times.js';
 
 /** Everything that was measured in one run; what could not be measured is missing. */
@@ -21,6 +23,9 @@ export interface Results {
   packages?: Packages;
   hotPath?: HotPath;
   stores?: StoreTimes;
+  /** Or why this machine cannot. */
+  signIn?: SignInTime | { readonly missing: string };
+  cancel?: CancelTime;
   processes?: readonly SharedSessionResult[];
   fleet?: FleetResult;
   /** What this machine lacks for some of it, a sentence each. */

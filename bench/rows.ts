@@ -4,6 +4,7 @@ import { fleetSections } from './fleet-rows.js';
 import { processSections } from './process-rows.js';
 import type { FirstResult } from './request-counts.js';
 import type { Results } from './results.js';
+import { signInSections } from './sign-in-rows.js';
 import type { Estimate } from './statistics.js';
 import { storeSections } from './store-rows.js';
 import { both, judge, type Row, type Section, show, times } from './table.js';
@@ -20,6 +21,7 @@ export function sections(results: Results): Section[] {
     loopbackRatio(results),
     requests(results),
     concurrency(results),
+    ...signInSections(results),
     ...processSections(results),
     ...storeSections(results),
     ...fleetSections(results),

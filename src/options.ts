@@ -6,7 +6,12 @@ import type { OnEvent } from './events.js';
 import type { Grant } from './grant.js';
 import { additionalParameters, assertAuthorizationParameters } from './grants/index.js';
 import { hostMatcher, isLoopbackHost, type NetworkOptions } from './http/index.js';
-import { type AskForClient, assertClientMetadataUrl, type RegistrationMode } from './registration/index.js';
+import {
+  type AskForClient,
+  assertClientMetadataUrl,
+  classifyRedirectUri,
+  type RegistrationMode,
+} from './registration/index.js';
 import type { TokenStore } from './stores/token-store.js';
 import type { ClientMetadata, FetchLike, IssuerException, PreRegisteredClient } from './types.js';
 
@@ -148,7 +153,11 @@ export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
   // Here and not at the first token request, which comes after a person has signed in.
   additionalParameters(options.tokenParameters, {});
   assertAuthorizationParameters(options.authorizationParameters);
-  assertUrl('redirectUrl', options.redirectUrl, 'e.g. https://app.example.com/callback or com.example.app:/callback');
+  if (options.redirectUrl !== undefined && classifyRedirectUri(options.redirectUrl) === undefined) {
+    throw invalid(
+      'redirectUrl must be an https URL, a loopback URL or one of a private scheme, without credentials and fragment, e.g. https://app.example.com/callback or com.example.app:/callback.',
+    );
+  }
   assertUrl('resourceMetadataUrl', options.resourceMetadataUrl, 'that of the resource metadata');
   assertUrl('resource', options.resource === false ? undefined : options.resource, 'or false to omit it');
   const { timeouts } = options;

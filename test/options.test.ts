@@ -19,6 +19,9 @@ describe('the options', () => {
       /tokenParameters.*code/,
     ],
     ['a relative redirect', { serverUrl, redirectUrl: '/callback' }, /redirectUrl/],
+    ['a redirect over plain http', { serverUrl, redirectUrl: 'http://app.example.com/callback' }, /redirectUrl/],
+    ['a redirect that runs a script', { serverUrl, redirectUrl: 'javascript:alert(1)' }, /redirectUrl/],
+    ['a redirect with a fragment', { serverUrl, redirectUrl: 'https://app.example.com/#x' }, /redirectUrl/],
     ['a relative metadata URL', { serverUrl, resourceMetadataUrl: 'prm.json' }, /resourceMetadataUrl/],
     ['a resource that is no URI', { serverUrl, resource: 'api' }, /resource/],
   ])('are refused with %s, saying what to write instead', (_, options, message) => {

@@ -27,6 +27,7 @@ import {
   SignedInElsewhere,
   signedInElsewhere,
 } from './adapter-errors.js';
+import { handedOut } from './handed-out.js';
 import { type ExchangeSlot, exchangeSlot, type WireTokens, withResolvers } from './token-exchange-slot.js';
 
 /** The client metadata as the SDKs' types want it. */
@@ -87,6 +88,7 @@ interface Posting {
 /** The `OAuthClientProvider` over a session. */
 export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp): McpOAuthClientProvider {
   const { options, tokens } = session;
+  const given = handedOut(options.clock);
   let posting: Posting | undefined;
   let sdkIssuer: string | undefined;
   let resourceMetadataUrl: string | undefined;
@@ -101,6 +103,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
     async tokens() {
       const accessToken = (await session.accessToken()) ?? (await machineToken());
       await assertBearer();
+      given.give(accessToken);
       if (accessToken === undefined) return undefined;
       return toWire(await tokens.current(), accessToken, options.clock.now());
     },
@@ -163,6 +166,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
   }
 
   async function renewByMachine(current: TokenSet | undefined): Promise<never> {
+    if (current !== undefined && given.isLate(current)) throw renewedByMachine();
     const refused = current?.accessToken;
     const renewed = refused === undefined ? undefined : await session.refreshRefused(refused, session.closed);
     if (renewed === undefined) await session.signIn({ reason: 'unauthorized', refused, withoutProofs: WAY });

@@ -9,6 +9,7 @@ import { readJwt } from '../grants/index.js';
 import type { Surroundings } from '../loopback/index.js';
 import { type ResolvedOptions, resolveOptions } from '../options.js';
 import type { TokenStore } from '../stores/token-store.js';
+import type { SubjectQuestion } from './machine-request.js';
 import { AuthSession } from './session.js';
 import { readContext } from './session-context.js';
 
@@ -39,9 +40,13 @@ export function withIdentitySession(
   }
   const own = identityOptions(options, grant);
   let session: AuthSession | undefined;
-  const subjectToken: SubjectTokenSource = ({ signal }) => {
+  let last: string | undefined;
+  const subjectToken: SubjectTokenSource = async (question: SubjectQuestion) => {
     session ??= new AuthSession(own, store(), surroundings);
-    return subjectOf(session, signal);
+    // Whoever asks for a sign-in again is not helped by what was presented before.
+    const subject = await subjectOf(session, question, question.reason === 'authorize' ? last : undefined);
+    last = subject.token;
+    return subject;
   };
   return {
     options: { ...options, grant: { ...grant, subjectToken } },
@@ -88,6 +93,14 @@ function identityOptions(options: ResolvedOptions, { identityProvider }: Enterpr
   return { ...resolved, isIdentitySession: true };
 }
 
+function signInNeeded(): McpOAuthError {
+  return new McpOAuthError(
+    'interaction_required',
+    'The user has to sign in at the identity provider again. The next call, or authorize(), brings them there.',
+    { stage: 'authorization' },
+  );
+}
+
 function unsupported(what: string): McpOAuthError {
   return new McpOAuthError(
     'invalid_options',
@@ -100,20 +113,23 @@ function unsupported(what: string): McpOAuthError {
  * Who the user is at the identity provider: the ID token, renewed or by a new sign-in where it is over. Where renewal brings no
  * other, the refresh token says it.
  *
- * @throws McpOAuthError of the sign-in
+ * @param doubtful - An ID token that is not to be given again.
+ * @throws McpOAuthError of the sign-in; `interaction_required` where a renewal would need one
  */
-async function subjectOf(session: AuthSession, signal: AbortSignal): Promise<SubjectToken> {
-  const current = await subjectIn(session);
-  if (current !== undefined) return current;
-  const tokens = await session.tokens.current();
-  if (tokens?.refreshToken !== undefined) {
-    await session.refreshRefused(tokens.accessToken, signal);
-    const renewed = await subjectIn(session);
-    if (renewed !== undefined) return renewed;
-    const refreshToken = (await session.tokens.current())?.refreshToken;
-    if (refreshToken !== undefined) return { token: refreshToken, type: 'refresh_token' };
+async function subjectOf(
+  session: AuthSession,
+  { signal, reason = 'unauthorized', parameters }: SubjectQuestion,
+  doubtful: string | undefined,
+): Promise<SubjectToken> {
+  if (parameters === undefined) {
+    const silent = await subjectWithoutPerson(session, signal, doubtful);
+    if (silent !== undefined) return silent;
   }
-  await session.signIn({ reason: 'unauthorized', refused: tokens?.accessToken }, { signals: [signal] });
+  if (reason === 'renewal') throw signInNeeded();
+  // What the MCP server wants more of is not the identity provider's business.
+  const why = reason === 'step-up' ? 'unauthorized' : reason;
+  const refused = session.tokens.peek()?.accessToken;
+  await session.signIn({ reason: why, refused, parameters }, { signals: [signal] });
   const signedIn = await subjectIn(session);
   if (signedIn !== undefined) return signedIn;
   throw new McpOAuthError(
@@ -123,9 +139,25 @@ async function subjectOf(session: AuthSession, signal: AbortSignal): Promise<Sub
   );
 }
 
-async function subjectIn(session: AuthSession): Promise<SubjectToken | undefined> {
+async function subjectWithoutPerson(
+  session: AuthSession,
+  signal: AbortSignal,
+  doubtful: string | undefined,
+): Promise<SubjectToken | undefined> {
+  const current = await subjectIn(session, doubtful);
+  if (current !== undefined) return current;
+  const tokens = await session.tokens.current();
+  if (tokens?.refreshToken === undefined) return undefined;
+  await session.refreshRefused(tokens.accessToken, signal);
+  const renewed = await subjectIn(session, doubtful);
+  if (renewed !== undefined) return renewed;
+  const refreshToken = (await session.tokens.current())?.refreshToken;
+  return refreshToken === undefined ? undefined : { token: refreshToken, type: 'refresh_token' };
+}
+
+async function subjectIn(session: AuthSession, doubtful?: string): Promise<SubjectToken | undefined> {
   const idToken = readContext(await session.tokens.reload())?.idToken;
-  if (idToken === undefined) return undefined;
+  if (idToken === undefined || idToken === doubtful) return undefined;
   return endOf(idToken) > session.options.clock.now() + MARGIN_MS ? { token: idToken } : undefined;
 }
 

@@ -1,6 +1,12 @@
 import type { DpopProver } from '../dpop/index.js';
 import { McpOAuthError } from '../errors.js';
-import type { EnterpriseManagedGrant, MachineGrant, SubjectToken } from '../grant.js';
+import {
+  type EnterpriseManagedGrant,
+  type Grant,
+  isMachineGrant,
+  type MachineGrant,
+  type SubjectToken,
+} from '../grant.js';
 import {
   identityProviderClient,
   type MachineClient,
@@ -15,10 +21,23 @@ import {
 } from '../grants/index.js';
 import type { AuthorizationServerMetadata } from '../types.js';
 import { identityProviderHttp, identityProviderMetadata } from './identity-provider.js';
-import type { SignInParts } from './sign-in-parts.js';
+import type { SignInParts, SignInRequest } from './sign-in-parts.js';
+
+/** Why tokens are asked for. `renewal`: in place of others, while nobody waits for a person. */
+export interface Occasion {
+  readonly reason: SignInRequest['reason'] | 'renewal';
+  /** Parameters of an authorization request, where a person is to be asked. */
+  readonly parameters?: SignInRequest['parameters'];
+}
+
+/** What the subject's token is asked for with. */
+export interface SubjectQuestion extends Partial<Occasion> {
+  readonly signal: AbortSignal;
+}
 
 /** What one token request of a machine asks for. */
 export interface MachineRequest {
+  readonly occasion: Occasion;
   readonly authorizationServer: AuthorizationServerMetadata;
   readonly client: MachineClient;
   readonly scope: readonly string[];
@@ -58,6 +77,11 @@ export async function requestByMachine(
   }
 }
 
+/** The user wants another attempt: what was refused before may be presented again. */
+export function forgetRefusals(grant: Grant | undefined): void {
+  if (isMachineGrant(grant)) refusals.delete(grant);
+}
+
 function refusedBy(grant: MachineGrant): RefusedAssertions {
   const known = refusals.get(grant) ?? refusedAssertions();
   refusals.set(grant, known);
@@ -68,7 +92,7 @@ function refusedBy(grant: MachineGrant): RefusedAssertions {
 async function identityAssertion(
   { options }: SignInParts,
   { identityProvider, subjectToken }: EnterpriseManagedGrant,
-  { authorizationServer, scope, resource }: Omit<MachineRequest, 'client'>,
+  { occasion, authorizationServer, scope, resource }: Omit<MachineRequest, 'client'>,
   signal: AbortSignal,
 ): Promise<string> {
   if (resource === undefined) {
@@ -82,7 +106,7 @@ async function identityAssertion(
   const how = { http, signal, clock: options.clock };
   try {
     const metadata = await identityProviderMetadata(identityProvider.issuer, options, http, signal);
-    const { token, type } = await subject(subjectToken, { ...how, timeoutMs: options.signInTimeoutMs });
+    const { token, type } = await subject(subjectToken, occasion, { ...how, timeoutMs: options.signInTimeoutMs });
     const { assertion } = await requestIdJag(
       {
         authorizationServer: metadata,
@@ -104,15 +128,14 @@ async function identityAssertion(
 
 async function subject(
   subjectToken: EnterpriseManagedGrant['subjectToken'],
+  occasion: Occasion,
   options: SupplyOptions & { readonly signal: AbortSignal },
 ): Promise<SubjectToken> {
   if (typeof subjectToken !== 'function') {
     throw new McpOAuthError('invalid_options', '`subjectToken` has to be a function here.', { stage: 'configuration' });
   }
-  const given = await supplied(
-    () => subjectToken({ signal: options.signal }),
-    'The function in `subjectToken`',
-    options,
-  );
-  return typeof given === 'string' ? { token: given } : given;
+  const question: SubjectQuestion = { ...occasion, signal: options.signal };
+  const given = await supplied(() => subjectToken(question), 'The function in `subjectToken`', options);
+  // What gives nothing is refused as what it is: no token.
+  return typeof given === 'string' ? { token: given } : (given ?? { token: '' });
 }

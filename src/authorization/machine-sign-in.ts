@@ -1,4 +1,4 @@
-import { McpOAuthError } from '../errors.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import type { MachineGrant } from '../grant.js';
 import { type MachineClient, machineClient, NO_CLIENT, type TokenResult } from '../grants/index.js';
 import { bindPreRegistered } from '../registration/index.js';
@@ -23,7 +23,29 @@ export async function authorizeMachine(
   request: SignInRequest,
   signal: AbortSignal,
 ): Promise<TokenSet> {
-  parts.prompted(request.reason);
+  try {
+    const tokens = await obtain(parts, grant, request, signal);
+    parts.prompted(request.reason);
+    return tokens;
+  } catch (error) {
+    if (isLasting(grant, error)) parts.prompted(request.reason);
+    throw error;
+  }
+}
+
+/** Whether a failure says that the next attempt fails too. Otherwise those after it are not counted: nobody is asked in vain. */
+function isLasting({ type }: MachineGrant, error: unknown): boolean {
+  if (!isMcpOAuthError(error) || error.retryable) return false;
+  // What the platform has not written yet, or will replace; an assertion that was refused is not presented again anyway.
+  return error.code !== 'invalid_options' && !(type === 'jwt_bearer' && error.oauthError === 'invalid_grant');
+}
+
+async function obtain(
+  parts: SignInParts,
+  grant: MachineGrant,
+  request: SignInRequest,
+  signal: AbortSignal,
+): Promise<TokenSet> {
   const discovery = await discoverFor(parts, request, signal);
   const { issuer, authorizationServer } = discovery;
   const { withoutProofs } = request;
@@ -31,7 +53,8 @@ export async function authorizeMachine(
   const { client, registration } = await clientFor(parts, grant, discovery, signal);
   const { scope, resource } = requestedAccess(parts.options, { request, discovery, offlineAccess: false });
   const prover = dpop && (await parts.dpop.prover(dpop));
-  const asked = { authorizationServer, client, scope, resource, dpop: prover };
+  const { reason, parameters } = request;
+  const asked = { occasion: { reason, parameters }, authorizationServer, client, scope, resource, dpop: prover };
   const result = await requestByMachine(parts, grant, asked, signal);
   const context = {
     issuer,
@@ -66,12 +89,8 @@ export async function renewByMachine(
       : { ...brought, client: { ...context.client, ...brought.client } };
   const dpop = await parts.dpop.keyToRenew(context.dpop, authorizationServer);
   const prover = dpop && (await parts.dpop.prover(dpop));
-  const result = await requestByMachine(
-    parts,
-    grant,
-    { authorizationServer, client, scope, resource, dpop: prover },
-    signal,
-  );
+  const asked = { authorizationServer, client, scope, resource, dpop: prover };
+  const result = await requestByMachine(parts, grant, { ...asked, occasion: { reason: 'renewal' } }, signal);
   const next = { ...context, client: learntClient(result, client), ...(dpop && { dpop }) };
   return { ...result.tokens, context: writeContext(next) };
 }

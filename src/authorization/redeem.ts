@@ -58,9 +58,11 @@ export async function rememberClient(
   { issuer, registration }: Pick<Transaction, 'issuer' | 'registration'>,
   client: ClientInformation,
 ): Promise<void> {
-  if (registration !== 'dynamic') return;
-  const stored = await parts.registrations.find(issuer, client.client_id);
-  if (stored !== undefined) await parts.registrations.save(issuer, { ...stored, client });
+  const { basic_credentials: form } = client;
+  const stored = form === undefined ? undefined : await parts.registrations.find(issuer, client.client_id);
+  // Only that: the secret of a client that the application brought along is not stored.
+  if (stored?.kind !== registration) return;
+  await parts.registrations.save(issuer, { ...stored, client: { ...stored.client, basic_credentials: form } });
 }
 
 /** Tokens with everything that the next start needs beside them. */

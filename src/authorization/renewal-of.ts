@@ -1,3 +1,4 @@
+import { isMcpOAuthError } from '../errors.js';
 import { type Grant, isMachineGrant } from '../grant.js';
 import { classifyRefreshFailure } from '../grants/index.js';
 import type { TokenManagerOptions } from '../tokens/token-manager-options.js';
@@ -19,7 +20,8 @@ export function renewalOf(
     return {
       refresh: (tokens, { signal }) => renewByMachine(parts(), grant, tokens, signal),
       isRefreshable: (tokens) => tokens.context !== undefined,
-      isFinal: () => false,
+      // A person has to sign in, which is not for a renewal to wait for.
+      isFinal: (error) => isMcpOAuthError(error) && error.code === 'interaction_required',
     };
   }
   return {

@@ -17,6 +17,7 @@ import { discoveryCache } from './discovery-cache.js';
 import { DpopSession } from './dpop-session.js';
 import { assertInteractive } from './interactive.js';
 import { keepTokens, type Occasion } from './keep-tokens.js';
+import { forgetRefusals } from './machine-request.js';
 import { OpenStreams } from './open-streams.js';
 import { redeem } from './redeem.js';
 import { PendingCallbacks } from './redirect-target.js';
@@ -224,6 +225,7 @@ export class AuthSession {
   resetLimits(): void {
     this.#limits.reset();
     this.#forcedRefreshes.reset();
+    forgetRefusals(this.options.grant);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { clearScreenDown, createInterface, cursorTo, type Interface } from 'node:readline';
+import { clearScreenDown, createInterface, cursorTo, type Interface, moveCursor } from 'node:readline';
 import { timeLeft } from './duration.js';
 import type { Io } from './io.js';
 
@@ -37,7 +37,10 @@ export function startLiveLine(io: Io, { what, endsAt, input }: Waiting): LiveLin
       ? createInterface({ input: stdin, output: stderr, terminal: true, historySize: 0 })
       : undefined;
 
+  /** How many rows the cursor is below the first row of the line, which is longer than a narrow terminal is wide. */
+  const rowsAbove = () => reader?.getCursorPos().rows ?? 0;
   const clear = () => {
+    moveCursor(stderr, 0, -rowsAbove());
     cursorTo(stderr, 0);
     clearScreenDown(stderr);
   };
@@ -72,8 +75,10 @@ export function startLiveLine(io: Io, { what, endsAt, input }: Waiting): LiveLin
 
   return {
     print(text) {
+      // The reader draws its line from as many rows further up as it ended before.
+      const rows = ended ? 0 : rowsAbove();
       if (!ended) clear();
-      stderr.write(`${text}\n`);
+      stderr.write(`${text}\n${'\n'.repeat(rows)}`);
       draw();
     },
     end() {

@@ -110,9 +110,10 @@ export function signInScreen(io: Io, options: SignInScreenOptions): SignInScreen
       }
       live = startLiveLine(io, { what: 'Waiting for the code to be entered', endsAt: expiresAt });
     },
-    sign_in_elsewhere({ url }) {
+    sign_in_elsewhere({ url, userCode }) {
       print('Another window or process is signing in to the same server. Waiting for it.');
       if (url !== undefined) print(`Its page is:\n  ${paint('cyan', printable(url))}`);
+      if (userCode !== undefined) print(`and its code:\n  ${paint('bold', printable(userCode, 200))}`);
     },
     signed_in: end,
     sign_in_failed: end,

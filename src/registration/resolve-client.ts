@@ -16,6 +16,7 @@ import { type AskForClient, ask } from './ask-for-client.js';
 import { assertClientMetadataUrl } from './client-metadata-document.js';
 import { splitManagement } from './delete-registration.js';
 import { assertIssuer, bindInitialAccessToken, bindPreRegistered, clientInformationOf } from './pre-registered.js';
+import { classifyRedirectUri } from './redirect-uri.js';
 import { registerClient } from './register-client.js';
 import {
   clientIdentity,
@@ -105,11 +106,10 @@ async function findClient(options: ResolveClientOptions): Promise<ResolvedClient
     clientMetadataUrl !== undefined &&
     authorizationServer.client_id_metadata_document_supported === true
   ) {
-    return fresh(
-      'cimd',
-      { client_id: clientMetadataUrl, token_endpoint_auth_method: documentedMethod(options) },
-      options,
-    );
+    const client = { client_id: clientMetadataUrl, token_endpoint_auth_method: documentedMethod(options) };
+    const resolved = fresh('cimd', client, options);
+    await rememberPort(resolved, await registrations.load(options.issuer, options.redirectUri), registrations);
+    return resolved;
   }
   if (!allowed('dynamic') && !allowed('ask')) throw unavailable(options);
   const stored = await loadUsable(registrations, options);
@@ -143,7 +143,30 @@ async function preRegistered(
     stored?.kind === 'pre-registered' && stored.client.client_id === client.client_id
       ? stored.client['basic_credentials']
       : undefined;
-  return fresh('pre-registered', learnt === undefined ? client : { ...client, basic_credentials: learnt }, options);
+  const known = learnt === undefined ? client : { ...client, basic_credentials: learnt };
+  const resolved = fresh('pre-registered', known, options);
+  await rememberPort(resolved, stored, registrations);
+  return resolved;
+}
+
+/**
+ * Keeps the redirect URI of a client that needs no registration, without its secret, so that the next sign-in binds the same port
+ * where that is free. A registration that is kept in its place stays, since it could not be deleted at the server otherwise.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8252.html#section-7.3 | RFC 8252 section 7.3}
+ */
+async function rememberPort(
+  { kind, client, issuer, redirectUri, registeredAt }: ResolvedClient,
+  stored: StoredRegistration | undefined,
+  registrations: RegistrationStore,
+): Promise<void> {
+  if (redirectUri === undefined || classifyRedirectUri(redirectUri) !== 'loopback') return;
+  if (stored !== undefined && (stored.kind === 'dynamic' || stored.kind === 'asked')) return;
+  const { client_id, basic_credentials } = client;
+  if (stored?.redirectUri === redirectUri && stored.kind === kind && stored.client.client_id === client_id) return;
+  const kept = { client_id, ...(basic_credentials === undefined ? {} : { basic_credentials }) };
+  // Only the next port depends on it.
+  await registrations.save(issuer, { kind, client: kept, redirectUri, registeredAt }).catch(() => undefined);
 }
 
 /** What to register. A client of the device authorization grant has no redirect URI: RFC 8628 section 4. */

@@ -101,9 +101,11 @@ describe("enterpriseManaged() with subjectToken: 'sign-in'", () => {
     idp.revokeAll();
     clock.advance(HOUR - 20_000);
     expect((await provider.fetch(one, rpc('ping'))).status).toBe(200);
-    await until(() => events.some(({ type }) => type === 'refresh_failed'), 'the end of the renewal');
-    expect((await provider.fetch(one, rpc('ping'))).status).toBe(200);
+    // The refresh at the identity provider, and the renewal that needed it.
+    await until(() => events.filter(({ type }) => type === 'refresh_failed').length === 2, 'the end of the renewal');
+    for (let call = 0; call < 5; call += 1) expect((await provider.fetch(one, rpc('ping'))).status).toBe(200);
     expect(who.tabs).toHaveLength(1);
+    expect(idp.counts.count('token:refresh_token')).toBe(1);
   });
 
   it('two MCP servers of the enterprise share the one sign-in', async () => {
@@ -125,6 +127,44 @@ describe("enterpriseManaged() with subjectToken: 'sign-in'", () => {
       expect(await failure(attempt)).toMatchObject({ code: 'interaction_required' });
     }
     expect([who.tabs, idp.counts.count('authorize')]).toEqual([[], 0]);
+  });
+
+  it('F22: a sign-in that only authorize() may bring is brought by authorize()', async () => {
+    const { open, one, who } = await place();
+    const reasons: string[] = [];
+    const interactive = ({ reason }: { reason: string }) => {
+      reasons.push(reason);
+      return reason === 'authorize';
+    };
+    const provider = open({}, { interactive });
+    expect(await failure(provider.fetch(one, rpc('ping')))).toMatchObject({ code: 'interaction_required' });
+    expect(who.tabs).toEqual([]);
+    await provider.authorize();
+    expect((await provider.fetch(one, rpc('ping'))).status).toBe(200);
+    expect([who.tabs.length, reasons]).toEqual([1, ['unauthorized', 'authorize']]);
+  });
+
+  it('F42: authorize() with `prompt` asks the user at the identity provider again', async () => {
+    const { open, who, idp } = await place();
+    const provider = open();
+    await provider.authorize();
+    await provider.authorize({ authorizationParameters: { prompt: 'select_account' } });
+    expect(who.tabs.map((url) => new URL(url).searchParams.get('prompt') ?? '').at(-1)).toContain('select_account');
+    expect([who.tabs.length, idp.exchanges.length]).toEqual([2, 2]);
+  });
+
+  it('authorize() is the way out where the identity provider no longer takes its own ID token', async () => {
+    const { open, one, idp, who, settings, clock } = await place();
+    settings.accessTokenTtlS = 60;
+    const provider = open();
+    await provider.fetch(one, rpc('ping'));
+    idp.revokeAll({ idTokens: true });
+    clock.advance(minutes(2));
+    expect(await failure(provider.fetch(one, rpc('ping')))).toMatchObject({ code: 'token_request_failed' });
+    expect(who.tabs).toHaveLength(1);
+    await provider.authorize();
+    expect((await provider.fetch(one, rpc('ping'))).status).toBe(200);
+    expect(who.tabs).toHaveLength(2);
   });
 
   it('F43: signing out of one MCP server leaves the sign-in to the others, and to the way back', async () => {
@@ -195,7 +235,8 @@ describe("enterpriseManaged() with subjectToken: 'sign-in'", () => {
     expect(jwts.length).toBeGreaterThanOrEqual(3);
     const holders = [...(await contentsOf(store))].filter(([, value]) => jwts.some((jwt) => value.includes(jwt)));
     expect(holders.map(([key]) => key)).toEqual([`session/${encodeURIComponent(`${idp.issuer}/`)}/`]);
-    for (const [, value] of await contentsOf(store)) expect(value).not.toContain('the-secret-at-the-authorization-server');
+    for (const [, value] of await contentsOf(store))
+      expect(value).not.toContain('the-secret-at-the-authorization-server');
   });
 
   it('an identity provider that issues no ID token is said to do so', async () => {

@@ -31,7 +31,7 @@ export interface EnterpriseSettings {
   /** Whether a refresh at the identity provider brings another ID token. */
   idTokenOnRefresh: boolean;
   idTokenOnSignIn: boolean;
-  /** The policy: the OAuth error that it answers, where it denies. */
+  /** The policy: the OAuth error that it answers, where it denies; as an `echo`, with all that it was sent. */
   denial: { status?: number; error: string; error_description?: string } | undefined;
   /** The audience that the identity provider writes into the assertion, whatever was asked for. */
   audience: string | undefined;
@@ -66,8 +66,8 @@ export interface Enterprise {
     idToken(claims?: JWTPayload): Promise<string>;
     /** A refresh token from such a sign-in. */
     refreshToken(): string;
-    /** Ends every session there. */
-    revokeAll(): void;
+    /** Ends every session there: refresh tokens, and the ID tokens too where told to. */
+    revokeAll(options?: { idTokens: boolean }): void;
     close(): Promise<void>;
   };
   readonly as: {
@@ -138,6 +138,7 @@ export async function startEnterprise(who: Person = person()): Promise<Enterpris
   const codes = new Map<string, Grant>();
   const refreshTokens = new Map<string, Grant>();
   const exchanges: ExchangeRequest[] = [];
+  let validFrom = 0;
   const idpCounts = createCounter();
   const idToken = (claims: JWTPayload = {}) =>
     sign({ sub: 'alice', aud: AT_IDP.clientId, email: 'alice@example.com', ...claims }, 'JWT', settings.idTokenTtlS);
@@ -160,59 +161,56 @@ export async function startEnterprise(who: Person = person()): Promise<Enterpris
     const token = form.get('subject_token') ?? '';
     if (form.get('subject_token_type') === `${TYPE}refresh_token`) return refreshTokens.get(token)?.subject;
     const { payload } = await verify(token, { audience: AT_IDP.clientId, typ: 'JWT' }).catch(() => ({ payload: null }));
-    return payload?.sub;
+    return Number(payload?.iat) < validFrom ? undefined : payload?.sub;
   };
-  const idpToken = async (form: URLSearchParams): Promise<Answer> => {
-    switch (form.get('grant_type')) {
-      case 'authorization_code': {
-        const code = form.get('code') ?? '';
-        const grant = codes.get(code);
-        codes.delete(code);
-        const isProven = s256(form.get('code_verifier') ?? '') === grant?.challenge;
-        if (grant === undefined || !isProven || form.get('redirect_uri') !== grant.redirectUri) return refuse('invalid_grant');
-        return { status: 200, body: await signedIn({ subject: grant.subject }, settings.idTokenOnSignIn) };
-      }
-      case 'refresh_token': {
-        const token = form.get('refresh_token') ?? '';
-        const grant = refreshTokens.get(token);
-        refreshTokens.delete(token);
-        if (grant === undefined) return refuse('invalid_grant');
-        return { status: 200, body: await signedIn(grant, settings.idTokenOnRefresh) };
-      }
-      case `${GRANT}token-exchange`: {
-        const asked = {
-          subjectTokenType: form.get('subject_token_type')?.replace(TYPE, '') ?? '',
-          audience: form.get('audience') ?? '',
-          resource: form.get('resource') ?? '',
-          scope: form.get('scope') ?? '',
-        };
-        exchanges.push(asked);
-        if (settings.denial !== undefined) {
-          const { status = 400, ...body } = settings.denial;
-          return { status, body };
-        }
-        const subject = await subjectOf(form);
-        if (form.get('requested_token_type') !== `${TYPE}id-jag`) return refuse('invalid_request');
-        if (subject === undefined) return refuse('invalid_grant');
-        if (asked.audience !== as.origin) return refuse('invalid_target');
-        // What a registered client is called there is the identity provider's to know.
-        const claims = { sub: subject, aud: settings.audience ?? asked.audience, resource: asked.resource };
-        const client = { client_id: clientAtAs, jti: randomUUID(), scope: asked.scope };
-        const jag = await sign({ ...claims, ...client }, 'oauth-id-jag+jwt', settings.idJagTtlS);
-        return {
-          status: 200,
-          body: {
-            access_token: jag,
-            issued_token_type: `${TYPE}id-jag`,
-            token_type: 'N_A',
-            scope: asked.scope,
-            expires_in: settings.idJagTtlS,
-          },
-        };
-      }
-      default:
-        return refuse('unsupported_grant_type');
+  const redeem = async (form: URLSearchParams): Promise<Answer> => {
+    const code = form.get('code') ?? '';
+    const grant = codes.get(code);
+    codes.delete(code);
+    const isProven = s256(form.get('code_verifier') ?? '') === grant?.challenge;
+    if (grant === undefined || !isProven || form.get('redirect_uri') !== grant.redirectUri)
+      return refuse('invalid_grant');
+    return { status: 200, body: await signedIn({ subject: grant.subject }, settings.idTokenOnSignIn) };
+  };
+  const refresh = async (form: URLSearchParams): Promise<Answer> => {
+    const token = form.get('refresh_token') ?? '';
+    const grant = refreshTokens.get(token);
+    refreshTokens.delete(token);
+    if (grant === undefined) return refuse('invalid_grant');
+    return { status: 200, body: await signedIn(grant, settings.idTokenOnRefresh) };
+  };
+  const exchange = async (form: URLSearchParams): Promise<Answer> => {
+    const asked = {
+      subjectTokenType: form.get('subject_token_type')?.replace(TYPE, '') ?? '',
+      audience: form.get('audience') ?? '',
+      resource: form.get('resource') ?? '',
+      scope: form.get('scope') ?? '',
+    };
+    exchanges.push(asked);
+    if (settings.denial !== undefined) {
+      const { status = 400, error, error_description: text } = settings.denial;
+      return { status, body: { error, error_description: text === 'echo' ? form.toString() : text } };
     }
+    const subject = await subjectOf(form);
+    if (form.get('requested_token_type') !== `${TYPE}id-jag`) return refuse('invalid_request');
+    if (subject === undefined) return refuse('invalid_grant');
+    if (asked.audience !== as.origin) return refuse('invalid_target');
+    // What a registered client is called there is the identity provider's to know.
+    const client = { client_id: clientAtAs, jti: randomUUID(), scope: asked.scope };
+    const claims = { sub: subject, aud: settings.audience ?? asked.audience, resource: asked.resource, ...client };
+    const body = {
+      access_token: await sign(claims, 'oauth-id-jag+jwt', settings.idJagTtlS),
+      issued_token_type: `${TYPE}id-jag`,
+      token_type: 'N_A',
+      scope: asked.scope,
+      expires_in: settings.idJagTtlS,
+    };
+    return { status: 200, body };
+  };
+  const grants: Readonly<Record<string, (form: URLSearchParams) => Promise<Answer>>> = {
+    authorization_code: redeem,
+    refresh_token: refresh,
+    'token-exchange': exchange,
   };
   const idp = await listenOnLoopback(async (request, response) => {
     const url = new URL(request.url ?? '/', idp.origin);
@@ -237,10 +235,10 @@ export async function startEnterprise(who: Person = person()): Promise<Enterpris
     }
     if (url.pathname !== '/token') return sendJson(response, 404, { error: 'not_found' });
     const form = new URLSearchParams(await readBody(request));
-    const kind = form.get('grant_type')?.replace(GRANT, '');
+    const kind = form.get('grant_type')?.replace(GRANT, '') ?? '';
     idpCounts.observe(response, `token:${kind}`);
     if (!isClient(request, form, AT_IDP)) return sendJson(response, 401, { error: 'invalid_client' });
-    const { status, body } = await idpToken(form);
+    const { status, body } = (await grants[kind]?.(form)) ?? refuse('unsupported_grant_type');
     sendJson(response, status, body);
   });
   const authorize = (url: URL, response: ServerResponse) => {
@@ -273,7 +271,8 @@ export async function startEnterprise(who: Person = person()): Promise<Enterpris
       return refuse(error);
     };
     const { grants = [] } = clients.get(clientId) ?? {};
-    if (settings.bindGrants && !grants.includes(form.get('grant_type') ?? '')) return no('grant', 'unauthorized_client');
+    if (settings.bindGrants && !grants.includes(form.get('grant_type') ?? ''))
+      return no('grant', 'unauthorized_client');
     const checks = { audience: as.origin, typ: 'oauth-id-jag+jwt', requiredClaims: ['sub', 'jti', 'exp', 'iat'] };
     const assertion = await verify(form.get('assertion') ?? '', checks).catch((error: Error) => error);
     if (assertion instanceof Error) return no(assertion.message);
@@ -364,7 +363,10 @@ export async function startEnterprise(who: Person = person()): Promise<Enterpris
       exchanges,
       idToken,
       refreshToken: () => refreshTokenFor({ subject: 'alice' }),
-      revokeAll: () => refreshTokens.clear(),
+      revokeAll({ idTokens } = { idTokens: false }) {
+        refreshTokens.clear();
+        if (idTokens) validFrom = seconds() + 1;
+      },
       close: idp.close,
     },
     as: {
@@ -450,8 +452,9 @@ function basicOf(request: IncomingMessage): { clientId: string; clientSecret: st
 export function logged(...values: readonly unknown[]): string {
   return values
     .map((value) => {
-      const texts = [inspect(value, { depth: 10, showHidden: true, getters: true }), JSON.stringify(value) ?? ''];
-      for (let at = value; at instanceof Error; at = at.cause) texts.push(at.message, String(at.stack), JSON.stringify(at));
+      const texts = [inspect(value, { depth: 10, showHidden: true }), JSON.stringify(value) ?? ''];
+      for (let at = value; at instanceof Error; at = at.cause)
+        texts.push(at.message, String(at.stack), JSON.stringify(at));
       return texts.join('\n');
     })
     .join('\n');

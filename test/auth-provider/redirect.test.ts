@@ -103,6 +103,48 @@ describe('a custom scheme as redirectUrl', () => {
   });
 });
 
+describe('the port of a sign-in', () => {
+  const clients: readonly [string, Partial<AuthProviderOptions>][] = [
+    ['dynamic', {}],
+    ['pre-registered', { clientInformation: { client_id: 'https://app.example.com/pre' } }],
+    ['cimd', { clientMetadataUrl: 'https://app.example.com/client.json' }],
+    ['asked', { clientInformation: () => ({ client_id: 'https://app.example.com/asked' }), registration: 'ask' }],
+  ];
+
+  it.each(clients)('F12: is remembered with the client, over a restart: %s', async (kind, options) => {
+    const { provider, who, another, store } = closing(await scene(options, { cimd: true }));
+    expect(await provider.authorize()).toMatchObject({ registration: kind });
+    for (const account of ['second', 'third']) await another({ account }).authorize();
+    expect(new Set(who.tabs.map(redirectUriOf)).size).toBe(1);
+    expect(await store.list('client/')).toHaveLength(1);
+  });
+
+  it.each(clients)('F12: where it is taken, another one is used and remembered: %s', async (kind, options) => {
+    const { provider, who, another, server } = closing(await scene(options, { cimd: true }));
+    await provider.authorize();
+    const first = redirectUriOf(who.tabs[0] ?? '');
+    const squatter = closing(await squat(Number(new URL(first).port)));
+    for (const account of ['second', 'third']) {
+      expect(await another({ account }).authorize()).toMatchObject({ registration: kind });
+    }
+    const [, second, third] = who.tabs.map(redirectUriOf);
+    expect(second).not.toBe(first);
+    // Whoever was asked told one redirect URI to the authorization server; that one is tried first each time.
+    if (kind !== 'asked') expect(third).toBe(second);
+    expect(server.counts.count('register')).toBe(kind === 'dynamic' ? 2 : 0);
+    expect(squatter.connections()).toBe(0);
+  });
+
+  it('the secret of a pre-registered client is not kept with its port', async () => {
+    const clientInformation = { client_id: 'https://app.example.com/pre', client_secret: 'the-secret' };
+    const { provider, store } = closing(await scene({ clientInformation }, { cimd: true }));
+    await provider.authorize();
+    const kept = await Promise.all((await store.list('client/')).map((key) => store.get(key)));
+    expect(kept).toHaveLength(1);
+    expect(kept.join()).not.toContain('the-secret');
+  });
+});
+
 describe('a port that another program holds', () => {
   it.each<[string, Partial<AuthProviderOptions>]>([
     ['dynamic', {}],

@@ -66,7 +66,8 @@ describe('a value in Redis', () => {
     await expect(open(stored.replace('.1000.', '.9000.'), cipher())).rejects.toMatchObject(
       unreadable(/does not decrypt/),
     );
-    for (let at = stored.length - 1; at > stored.length - 24; at -= 5) {
+    // Not the last character: some of its bits may be none of the value.
+    for (let at = stored.length - 2; at > stored.length - 24; at -= 5) {
       const changed = `${stored.slice(0, at)}${stored[at] === 'A' ? 'B' : 'A'}${stored.slice(at + 1)}`;
       await expect(open(changed, cipher())).rejects.toMatchObject(unreadable(/does not decrypt/));
     }
