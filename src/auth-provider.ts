@@ -3,6 +3,7 @@ import { liveRequestInit } from './adapters/request-init.js';
 import { createSdkAuthProvider, type UnauthorizedContext } from './adapters/sdk-auth-provider.js';
 import { describeTokens, type SessionFacts } from './authorization/describe-session.js';
 import { withIdentitySession } from './authorization/identity-session.js';
+import { assertInteractive } from './authorization/interactive.js';
 import { AuthSession } from './authorization/session.js';
 import { readContext } from './authorization/session-context.js';
 import { type SignOutOptions, type SignOutResult, signOut } from './authorization/sign-out.js';
@@ -178,7 +179,7 @@ export function createAuthProviderOn(
       return describe();
     },
     session: describe,
-    signOut: (options) => signOut(session, options),
+    signOut: (options) => signOut(session, options, () => drawChallenge(session)),
     tokens: session.tokens,
     close,
     [Symbol.asyncDispose]: close,
@@ -228,7 +229,13 @@ async function authorizeRequest(
       requested: readContext(current)?.requestedScope,
     } as const;
   }
+  const { options } = session;
+  // At once, and not after a request that may have to wait for its answer.
+  if (options.interactive === false && !isWithoutPerson(options.grant)) {
+    await assertInteractive(options, 'authorize', signal ?? session.closed);
+  }
   // The server's own words on scope and metadata come first, and only a request draws them.
   const challenge = await drawChallenge(session, { signal });
-  return { reason: 'authorize', challenge, additionalScope: wanted } as const;
+  const unchallenged = challenge === undefined;
+  return { reason: 'authorize', challenge, unchallenged, additionalScope: wanted } as const;
 }

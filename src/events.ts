@@ -29,7 +29,7 @@ export type AuthEvent =
       readonly userCode: string;
       readonly verificationUri: string;
       readonly verificationUriComplete?: string;
-      /** When the code runs out, in ms since the epoch. */
+      /** When the code or the sign-in (`timeouts.signIn`) runs out, in ms since the epoch. */
       readonly expiresAt: number;
     }
   /** The sign-in of another window or process is waited for. `url` leads to the same page; `userCode` is to be entered there, if it is there. */

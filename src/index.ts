@@ -10,6 +10,7 @@ export {
 } from './auth-provider.js';
 export type { SessionFacts } from './authorization/describe-session.js';
 export { type ListSessionsOptions, listSessions, type StoredSession } from './authorization/list-sessions.js';
+export type { Retirement } from './authorization/retire-registration.js';
 export type { Revocation } from './authorization/revoke-session.js';
 export type { SignOutOptions, SignOutResult } from './authorization/sign-out.js';
 export { type Challenge, parseChallenges } from './challenge.js';
@@ -144,6 +145,8 @@ export {
 } from './registration/index.js';
 export {
   type Cipher,
+  type DefaultStoresOptions,
+  defaultStores,
   type EncryptionKey,
   FileTokenStore,
   type FileTokenStoreOptions,

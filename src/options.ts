@@ -6,6 +6,7 @@ import type { OnEvent } from './events.js';
 import type { Grant } from './grant.js';
 import { additionalParameters, assertAuthorizationParameters } from './grants/index.js';
 import { hostMatcher, isLoopbackHost, type NetworkOptions } from './http/index.js';
+import { loopbackAddress, loopbackPath, loopbackPort } from './loopback/address.js';
 import {
   type AskForClient,
   assertClientMetadataUrl,
@@ -77,7 +78,10 @@ export interface AuthProviderOptions {
   readonly initialAccessToken?: string;
   /** Scopes (separated by spaces) to ask for where the server names none; `{ override }` replaces what the server names. */
   readonly scope?: string | { readonly override: string };
-  /** How tokens are obtained. Default: by the browser; where this machine can show none and the server offers it, by device code. */
+  /**
+   * How tokens are obtained. Default: by the browser; where this machine can show none and the server offers it, by device code: let
+   * `onEvent` show a `device_code` event as well as an `authorization_url`, or rule it out by `authorizationCode()`.
+   */
   readonly grant?: Grant;
   /** Where tokens and registrations are kept. Default: the system's keychain, else encrypted files in the user's data directory. */
   readonly store?: TokenStore;
@@ -137,27 +141,27 @@ export interface ResolvedOptions extends AuthProviderOptions {
 }
 
 const TIMEOUTS: ReadonlySet<string> = new Set(['request', 'signIn', 'lock']);
+const GRANTS: ReadonlySet<unknown> = new Set<Grant['type']>([
+  'authorization_code',
+  'device_code',
+  'client_credentials',
+  'private_key_jwt',
+  'jwt_bearer',
+  'enterprise_managed',
+  'bearer_token',
+]);
 const REGISTRATIONS: ReadonlySet<string> = new Set(['auto', 'pre-registered', 'cimd', 'dynamic', 'ask']);
 
 /** Checks what can be checked before anything is sent. Throws `invalid_options`. */
 export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
   assertTimeouts(options.timeouts);
-  // Half a surrogate pair has no form that a store's key could hold.
-  if (options.account !== undefined && !/^\P{Cs}*$/u.test(options.account))
-    throw invalid('account must be well-formed text.');
-  if (options.registration !== undefined && !REGISTRATIONS.has(options.registration)) {
-    throw invalid(`registration must be one of ${[...REGISTRATIONS].join(', ')}.`);
-  }
+  assertClient(options);
+  assertRedirect(options);
+  assertGrant(options.grant);
   assertDpop(options);
-  if (options.clientMetadataUrl !== undefined) assertClientMetadataUrl(options.clientMetadataUrl);
   // Here and not at the first token request, which comes after a person has signed in.
   additionalParameters(options.tokenParameters, {});
   assertAuthorizationParameters(options.authorizationParameters);
-  if (options.redirectUrl !== undefined && classifyRedirectUri(options.redirectUrl) === undefined) {
-    throw invalid(
-      'redirectUrl must be an https URL, a loopback URL or one of a private scheme, without credentials and fragment, e.g. https://app.example.com/callback or com.example.app:/callback.',
-    );
-  }
   assertUrl('resourceMetadataUrl', options.resourceMetadataUrl, 'that of the resource metadata');
   assertUrl('resource', options.resource === false ? undefined : options.resource, 'or false to omit it');
   const { timeouts } = options;
@@ -171,6 +175,36 @@ export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
     signInTimeoutMs: timeouts?.signIn ?? 300_000,
     lockTimeoutMs: timeouts?.lock ?? 30_000,
   };
+}
+
+function assertClient({ account, registration, clientMetadataUrl }: AuthProviderOptions): void {
+  // Half a surrogate pair has no form that a store's key could hold.
+  if (account !== undefined && !/^\P{Cs}*$/u.test(account)) throw invalid('account must be well-formed text.');
+  if (registration !== undefined && !REGISTRATIONS.has(registration)) {
+    throw invalid(`registration must be one of ${[...REGISTRATIONS].join(', ')}.`);
+  }
+  if (clientMetadataUrl !== undefined) assertClientMetadataUrl(clientMetadataUrl);
+  else if (registration === 'cimd') throw invalid("registration: 'cimd' needs clientMetadataUrl.");
+}
+
+function assertRedirect({ redirectUrl, loopback }: AuthProviderOptions): void {
+  const { host, port, path } = loopback ?? {};
+  if (redirectUrl !== undefined && loopback !== undefined) {
+    throw invalid('redirectUrl takes the place of the loopback listener: leave one of redirectUrl and loopback out.');
+  }
+  if (redirectUrl !== undefined && classifyRedirectUri(redirectUrl) === undefined) {
+    throw invalid(
+      'redirectUrl must be an https URL, a loopback URL or one of a private scheme, without credentials and fragment, e.g. https://app.example.com/callback or com.example.app:/callback.',
+    );
+  }
+  if (host !== undefined) loopbackAddress(host);
+  if (port !== undefined) loopbackPort(port);
+  if (path !== undefined) loopbackPath(path);
+}
+
+function assertGrant(grant: Grant | undefined): void {
+  if (grant === undefined || GRANTS.has(grant.type)) return;
+  throw invalid('grant must be what authorizationCode(), deviceCode(), clientCredentials() and so on return.');
 }
 
 function assertDpop({ dpop, grant }: AuthProviderOptions): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { deviceCode } from '../src/grant.js';
 import { resolveOptions } from '../src/options.js';
 
 const serverUrl = 'https://mcp.example.com/mcp';
@@ -21,6 +22,12 @@ describe('the options', () => {
     ['a relative redirect', { serverUrl, redirectUrl: '/callback' }, /redirectUrl/],
     ['a redirect over plain http', { serverUrl, redirectUrl: 'http://app.example.com/callback' }, /redirectUrl/],
     ['a redirect that runs a script', { serverUrl, redirectUrl: 'javascript:alert(1)' }, /redirectUrl/],
+    ['a redirect beside a loopback', { serverUrl, redirectUrl: 'com.example.app:/cb', loopback: {} }, /loopback/],
+    ['a callback listener for everybody', { serverUrl, loopback: { host: '0.0.0.0' } }, /loopback/],
+    ['a port that is none', { serverUrl, loopback: { port: 65_536 } }, /port/],
+    ['metadata documents without one', { serverUrl, registration: 'cimd' }, /clientMetadataUrl/],
+    ['a grant that was not called', { serverUrl, grant: deviceCode as never }, /deviceCode\(\)/],
+    ['a grant by its name', { serverUrl, grant: 'deviceCode' as never }, /deviceCode\(\)/],
     ['a redirect with a fragment', { serverUrl, redirectUrl: 'https://app.example.com/#x' }, /redirectUrl/],
     ['a relative metadata URL', { serverUrl, resourceMetadataUrl: 'prm.json' }, /resourceMetadataUrl/],
     ['a resource that is no URI', { serverUrl, resource: 'api' }, /resource/],

@@ -16,13 +16,15 @@ import { rememberClient, withContext } from './redeem.js';
 import { type RequestedAccess, requestedAccess } from './requested-access.js';
 import { accountFromClaims } from './session-context.js';
 import { type Attempt, discoverFor, findClient, withAttempts } from './sign-in-attempts.js';
-import { addsToSession, type SignInParts, type SignInRequest } from './sign-in-parts.js';
+import { occasionOf, type SignInParts, type SignInRequest } from './sign-in-parts.js';
 import type { Turn } from './sign-in-turn.js';
 
 /** How a sign-in by device code goes. */
 export interface DeviceSignIn {
   /** Keeps the tokens. */
   readonly keep: (tokens: TokenSet) => Promise<TokenSet>;
+  /** When the sign-in runs out of time, in ms since the epoch. */
+  readonly endsAt: number;
   /** Whether the library chose it: then a refusal of the client is no reason to ask anyone for another one, or to register again. */
   readonly chosen: boolean;
   /** What was found already. */
@@ -72,7 +74,7 @@ async function attemptOnDevice(
   parts: SignInParts,
   request: SignInRequest,
   turn: Turn,
-  { keep, chosen }: DeviceSignIn,
+  { keep, endsAt, chosen }: DeviceSignIn,
   attempt: Attempt,
 ): Promise<TokenSet> {
   const { signal } = turn;
@@ -85,10 +87,10 @@ async function attemptOnDevice(
   const access = requestedAccess(parts.options, { request, discovery, offlineAccess: attempt.offlineAccess });
   attempt.addedOfflineAccess = access.addedOfflineAccess;
   const { withoutProofs } = request;
-  const key = await parts.dpop.keyFor({ discovery, adds: addsToSession(request), withoutProofs });
+  const key = await parts.dpop.keyFor({ discovery, adds: occasionOf(request).addsToSession, withoutProofs });
   const binding = key === undefined ? {} : { dpop: key };
   const dpop = key && (await parts.dpop.prover(key));
-  const leg = { discovery, client, access, dpop };
+  const leg = { discovery, client, access, dpop, endsAt };
   const { tokens, idTokenClaims, client: presented } = await byCode(parts, request, turn, leg);
   turn.arrived();
   const { scope, resource } = access;
@@ -106,13 +108,15 @@ interface DeviceLeg {
   readonly access: RequestedAccess;
   /** Proves the key that the tokens are to be bound to. */
   readonly dpop: DpopProver | undefined;
+  /** When the sign-in runs out of time, in ms since the epoch. */
+  readonly endsAt: number;
 }
 
 async function byCode(
   parts: SignInParts,
   request: SignInRequest,
   turn: Turn,
-  { discovery, client, access, dpop }: DeviceLeg,
+  { discovery, client, access, dpop, endsAt }: DeviceLeg,
 ): Promise<TokenResult> {
   const { options, http } = parts;
   const { tokenParameters, authorizationParameters, clock } = options;
@@ -125,7 +129,7 @@ async function byCode(
     const how = { http, signal, clock };
     const deviceAuthorization = await requestDeviceAuthorization({ ...common, parameters }, how);
     if (codes === 1) parts.prompted(request.reason);
-    await present(parts, turn, deviceAuthorization);
+    await present(parts, turn, deviceAuthorization, endsAt);
     try {
       const leg = {
         ...common,
@@ -142,7 +146,12 @@ async function byCode(
 }
 
 /** Shows the code, and the page to enter it at where a browser can be seen. */
-async function present(parts: SignInParts, turn: Turn, authorization: DeviceAuthorization): Promise<void> {
+async function present(
+  parts: SignInParts,
+  turn: Turn,
+  authorization: DeviceAuthorization,
+  endsAt: number,
+): Promise<void> {
   const { options, emit } = parts;
   const { userCode, verificationUri, verificationUriComplete, expiresAt } = authorization;
   const url = verificationUriComplete ?? verificationUri;
@@ -151,7 +160,8 @@ async function present(parts: SignInParts, turn: Turn, authorization: DeviceAuth
     type: 'device_code',
     userCode,
     verificationUri,
-    expiresAt,
+    // Whichever comes first: nobody polls after either.
+    expiresAt: Math.min(expiresAt, endsAt),
     ...(verificationUriComplete === undefined ? {} : { verificationUriComplete }),
   });
   const surroundings = await parts.surroundings();

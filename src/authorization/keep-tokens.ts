@@ -23,6 +23,8 @@ export interface Occasion {
   readonly epoch: number;
   /** Whether they only add to the session, which nobody else may take over by them. */
   readonly addsToSession: boolean | undefined;
+  /** Whether a person asked for them; another window's sign-out is ended by nothing else. */
+  readonly explicit: boolean | undefined;
   /** Where the session's lock is held. */
   readonly lease?: Lease | undefined;
 }
@@ -31,11 +33,12 @@ export interface Occasion {
 export async function keepTokens(
   session: Keeper,
   tokens: TokenSet,
-  { epoch, addsToSession, lease }: Occasion,
+  { epoch, addsToSession, explicit, lease }: Occasion,
 ): Promise<TokenSet> {
   const options = lease === undefined ? {} : { lease };
   const isOver = () => epoch !== session.signedOut.epoch;
-  if (isOver()) throw await unwanted(session, tokens, signedOut());
+  const isUnwelcome = explicit !== true && (await session.signedOut.isSet());
+  if (isOver() || isUnwelcome) throw await unwanted(session, tokens, signedOut());
   if (addsToSession === true && (await isOfAnother(session.tokens, tokens))) {
     throw await unwanted(session, tokens, accountMismatch());
   }

@@ -9,7 +9,7 @@ import { withContext } from './redeem.js';
 import { requestedAccess } from './requested-access.js';
 import { readContext, writeContext } from './session-context.js';
 import { discoverFor, findClient } from './sign-in-attempts.js';
-import { addsToSession, type SignInParts, type SignInRequest } from './sign-in-parts.js';
+import { occasionOf, type SignInParts, type SignInRequest } from './sign-in-parts.js';
 
 /**
  * Finds the authorization server and gets the first tokens by a grant without a person. What was refused is neither tried again nor
@@ -49,7 +49,7 @@ async function obtain(
   const discovery = await discoverFor(parts, request, signal);
   const { issuer, authorizationServer } = discovery;
   const { withoutProofs } = request;
-  const dpop = await parts.dpop.keyFor({ discovery, adds: addsToSession(request), withoutProofs });
+  const dpop = await parts.dpop.keyFor({ discovery, adds: occasionOf(request).addsToSession, withoutProofs });
   const { client, registration } = await clientFor(parts, grant, discovery, signal);
   const { scope, resource } = requestedAccess(parts.options, { request, discovery, offlineAccess: false });
   const prover = dpop && (await parts.dpop.prover(dpop));

@@ -3,7 +3,7 @@ import { buildAuthorizationUrl } from '../grants/index.js';
 import { generateCodeChallenge, generateCodeVerifier, generateState } from '../pkce.js';
 import type { ResolvedClient } from '../registration/index.js';
 import { requestedAccess } from './requested-access.js';
-import { addsToSession, type SignInParts, type SignInRequest } from './sign-in-parts.js';
+import { occasionOf, type SignInParts, type SignInRequest } from './sign-in-parts.js';
 import type { Transaction } from './transaction.js';
 
 /** What is known when a transaction is opened. */
@@ -39,8 +39,12 @@ export async function openTransaction(
   const access = requestedAccess(options, { request, discovery, offlineAccess });
   const { scope, resource, prompt, addedOfflineAccess } = access;
   const codeVerifier = generateCodeVerifier();
-  const adds = addsToSession(request);
-  const dpop = await parts.dpop.keyFor({ discovery, adds, withoutProofs: request.withoutProofs });
+  const occasion = occasionOf(request);
+  const dpop = await parts.dpop.keyFor({
+    discovery,
+    adds: occasion.addsToSession,
+    withoutProofs: request.withoutProofs,
+  });
   const transaction: Transaction = {
     state: generateState(),
     codeVerifier,
@@ -51,7 +55,7 @@ export async function openTransaction(
     redirectUri,
     scope,
     session: parts.session,
-    addsToSession: adds,
+    ...occasion,
     expiresAt: options.clock.now() + options.signInTimeoutMs,
     ...(resource === undefined ? {} : { resource }),
     ...(dpop === undefined ? {} : { dpop }),

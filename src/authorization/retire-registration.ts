@@ -3,8 +3,9 @@ import type { Http } from '../http/index.js';
 import { deleteRegistration, type RegistrationStore, type StoredRegistration } from '../registration/index.js';
 import type { TokenStore } from '../stores/token-store.js';
 import { decodeTokens } from '../tokens/token-codec.js';
-import { readContext, type SessionContext } from './session-context.js';
+import { readContext } from './session-context.js';
 import type { TransactionStore } from './transaction.js';
+import { parseTurn, TURNS } from './turn-record.js';
 
 /** The session that ended, and what it shares with others. */
 export interface Retiring {
@@ -15,24 +16,48 @@ export interface Retiring {
   readonly closed: AbortSignal;
 }
 
+/** What became of the registration of a session that ended. */
+export interface Retirement {
+  /** Whether a dynamic registration was deleted at the server: it offers that, and no other stored session uses it. */
+  readonly registrationDeleted: boolean;
+  /** Whether a stored registration was forgotten, so that the next sign-in begins without one. */
+  readonly registrationForgotten: boolean;
+}
+
 /**
  * Deletes the dynamic registration of a session that ended, where the server offers that and no other session in the store uses it.
  *
- * @param forget - Whether the stored registration is to go in any case, so that the next sign-in registers anew.
- * @returns Whether it was deleted at the server.
+ * @param issuer - Where the client is registered.
+ * @param clientId - The session's client.
+ * @param forget - Whether what the application has registered there, or was told by a person, is to go in any case.
  * @throws McpOAuthError of the deletion; the registration is kept then, unless it was to be forgotten
  * @see {@link https://www.rfc-editor.org/rfc/rfc7592.html#section-2.3 | RFC 7592 section 2.3}
  */
-export async function retireRegistration(
+export async function retireRegistrations(
   session: Retiring,
-  { issuer, client, registration: kind }: SessionContext,
+  { issuer, clientId, forget }: { issuer: string; clientId: string | undefined; forget: boolean },
+): Promise<Retirement> {
+  const { registrations } = session;
+  const found = forget || clientId === undefined ? [] : [await registrations.find(issuer, clientId)];
+  const retiring = forget ? await registrations.list(issuer) : found.filter((stored) => stored !== undefined);
+  let registrationDeleted = false;
+  let registrationForgotten = false;
+  for (const stored of retiring.filter(({ kind }) => kind === 'dynamic' || (kind === 'asked' && forget))) {
+    const deleted = await retire(session, issuer, stored, forget);
+    registrationDeleted ||= deleted;
+    registrationForgotten ||= deleted || forget;
+  }
+  return { registrationDeleted, registrationForgotten };
+}
+
+async function retire(
+  session: Retiring,
+  issuer: string,
+  stored: StoredRegistration,
   forget: boolean,
 ): Promise<boolean> {
-  if (kind !== 'dynamic' && !(kind === 'asked' && forget)) return false;
   const { registrations, http, closed } = session;
-  const stored = await registrations.find(issuer, client.client_id);
-  if (stored === undefined) return false;
-  const { management } = stored;
+  const { management, client } = stored;
   if (management === undefined || (await isUsed(session, issuer, client.client_id))) {
     if (forget) await registrations.remove(issuer, client.client_id);
     return false;
@@ -60,6 +85,7 @@ async function putBack(registrations: RegistrationStore, issuer: string, stored:
 async function isUsed({ store, parts }: Retiring, issuer: string, clientId: string): Promise<boolean> {
   const pending = await parts.transactions.pending();
   if (pending.some((one) => one.issuer === issuer && one.client.client_id === clientId)) return true;
+  if (await isDeviceWaiting(store)) return true;
   for (const key of await store.list('session/')) {
     try {
       const text = await store.get(key);
@@ -69,6 +95,15 @@ async function isUsed({ store, parts }: Retiring, issuer: string, clientId: stri
       if (!isMcpOAuthError(error) || error.code !== 'store_unreadable') throw error;
       return true;
     }
+  }
+  return false;
+}
+
+/** Whether someone is about to enter a device code, which the record of its sign-in does not name the client of. */
+async function isDeviceWaiting(store: TokenStore): Promise<boolean> {
+  for (const key of await store.list(TURNS)) {
+    const record = parseTurn((await store.get(key)) ?? '');
+    if (record?.userCode !== undefined) return true;
   }
   return false;
 }

@@ -31,7 +31,7 @@ import { signInByGrant } from './sign-in-by-grant.js';
 import { SignInLimits } from './sign-in-limits.js';
 import {
   type AuthorizedCallback,
-  addsToSession,
+  occasionOf,
   type SignInParts,
   type SignInRequest,
   wantedBy,
@@ -200,7 +200,8 @@ export class AuthSession {
       const tokens = await current.task.join(waiter);
       const { additionalScope, scope = additionalScope ?? [] } = request;
       const requested = unionScopes(readContext(tokens)?.requestedScope, current.scope);
-      if (coversScope(requested, scope)) return tokens;
+      // What somebody asked for in particular, such as another account, only a sign-in of its own brings.
+      if (request.parameters === undefined && coversScope(requested, scope)) return tokens;
       // What was on the screen asked for less, so this comes after it and adds to what that one got.
       request = { ...request, additionalScope: undefined, scope: unionScopes(requested, scope) };
     }
@@ -258,6 +259,7 @@ export class AuthSession {
       return await this.#keep(await redeem(this.parts, taken, url, signal), {
         epoch,
         addsToSession: taken.addsToSession,
+        explicit: taken.explicit,
       });
     } catch (error) {
       const { issuer, client, registration: kind } = taken;
@@ -329,6 +331,7 @@ export class AuthSession {
   ): Promise<TokenSet> {
     const { clock, signInTimeoutMs } = this.options;
     const { epoch } = this.signedOut;
+    const endsAt = clock.now() + signInTimeoutMs;
     const stopTimer = clock.schedule(signInTimeoutMs, () => task.cancel(signInTimeout(signInTimeoutMs)));
     try {
       if (!isWithoutPerson(this.options.grant)) await assertInteractive(this.options, request.reason, signal);
@@ -340,10 +343,10 @@ export class AuthSession {
         lead: async (turn) => {
           // Whoever was waited for may have signed out instead.
           if (request.reason !== 'authorize') await this.assertUsable();
-          const keep = (kept: TokenSet, lease?: Lease) =>
-            this.#keep(kept, { epoch, addsToSession: addsToSession(request), lease });
+          const keep = (kept: TokenSet, lease?: Lease) => this.#keep(kept, { epoch, lease, ...occasionOf(request) });
           return signInByGrant(this.parts, request, turn, {
             keep,
+            endsAt,
             exchange: (callback) => exchange(callback, keep, signal),
             // An SDK posts its own token request, which this grant has none for.
             mayChooseDevice: exchange === this.#exchange,

@@ -1,5 +1,5 @@
 import type { Discovery } from '../discovery/index.js';
-import { isMcpOAuthError, type McpOAuthError } from '../errors.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { type ResolvedClient, resolveClient } from '../registration/index.js';
 import type { SignInParts, SignInRequest } from './sign-in-parts.js';
 
@@ -65,12 +65,23 @@ export async function discoverFor(
   const known = attempt?.discovery;
   if (attempt !== undefined) attempt.discovery = undefined;
   if (known !== undefined) return known;
-  return parts.discovery.load({
+  const discovery = await parts.discovery.load({
     challenge: request.challenge,
     preferredIssuer: await parts.preferredIssuer(),
     fresh: request.reason === 'unauthorized',
     signal,
   });
+  if (request.unchallenged === true && !discovery.hasMetadata) throw noSignInHere();
+  return discovery;
+}
+
+/** The last resort of 2025-03-26 would take any web server for an authorization server. */
+function noSignInHere(): McpOAuthError {
+  return new McpOAuthError(
+    'authorization_server_not_found',
+    'The MCP server did not ask for a token, and there is no metadata that says where to sign in: either it wants no sign-in, or the path of `serverUrl` is wrong.',
+    { stage: 'discovery' },
+  );
 }
 
 /** How {@link findClient} looks for a client. */

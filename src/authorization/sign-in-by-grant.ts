@@ -15,6 +15,8 @@ export interface SignInEnds {
   readonly exchange: (callback: AuthorizedCallback) => Promise<TokenSet>;
   /** Keeps tokens that came without a callback. */
   readonly keep: (tokens: TokenSet) => Promise<TokenSet>;
+  /** When the sign-in runs out of time, in ms since the epoch. */
+  readonly endsAt: number;
   /** Whether the library may choose the device code by itself. */
   readonly mayChooseDevice: boolean;
 }
@@ -43,16 +45,16 @@ async function signInPerson(
   parts: SignInParts,
   request: SignInRequest,
   turn: Turn,
-  { exchange, keep, mayChooseDevice }: SignInEnds,
+  { exchange, keep, endsAt, mayChooseDevice }: SignInEnds,
 ): Promise<TokenSet> {
   const { grant } = parts.options;
-  if (grant?.type === 'device_code') return authorizeOnDevice(parts, request, turn, { keep, chosen: false });
+  if (grant?.type === 'device_code') return authorizeOnDevice(parts, request, turn, { keep, endsAt, chosen: false });
   const isOpenChoice = grant === undefined && mayChooseDevice && (await lacksBrowser(parts));
   if (!isOpenChoice) return authorizeInBrowser(parts, request, turn, exchange);
   const discovery = await discoverFor(parts, request, turn.signal);
   if (offersDeviceCode(discovery)) {
     try {
-      return await authorizeOnDevice(parts, request, turn, { keep, chosen: true, discovery });
+      return await authorizeOnDevice(parts, request, turn, { keep, endsAt, chosen: true, discovery });
     } catch (error) {
       if (turn.signal.aborted || !isRefusedOnDevice(error)) throw error;
     }

@@ -15,6 +15,8 @@ export interface SignInRequest {
   readonly reason: InteractionReason;
   /** The challenge that led here. */
   readonly challenge?: Challenge | undefined;
+  /** The server was asked for one and gave none. */
+  readonly unchallenged?: boolean | undefined;
   /** Exactly these scopes (a step-up); otherwise they are selected as the specification says. */
   readonly scope?: readonly string[] | undefined;
   /** The access token that does not do: any other that someone else stored meanwhile makes the sign-in needless. */
@@ -35,9 +37,19 @@ export function wantedBy({ scope, additionalScope, challenge, parameters }: Sign
   return JSON.stringify([scope, additionalScope, challenged, metadata, parameters]);
 }
 
-/** Whether this sign-in only adds to a session, so that nobody else may take the session over by it. */
-export function addsToSession({ reason, refused, parameters }: SignInRequest): boolean {
-  return reason === 'step-up' || (reason === 'authorize' && refused !== undefined && parameters === undefined);
+/** What a sign-in may do to the session that is there when it ends. */
+export interface SignInOccasion {
+  /** Whether it only adds to a session, so that nobody else may take the session over by it. */
+  readonly addsToSession: boolean;
+  /** Whether a person asked for it, so that it ends a sign-out. */
+  readonly explicit: boolean;
+}
+
+/** What the request says about that. */
+export function occasionOf({ reason, refused, parameters }: SignInRequest): SignInOccasion {
+  const explicit = reason === 'authorize';
+  const adds = reason === 'step-up' || (explicit && refused !== undefined && parameters === undefined);
+  return { addsToSession: adds, explicit };
 }
 
 /** What a sign-in works with. */

@@ -5,7 +5,15 @@ import type { Lease, TokenStore } from '../stores/token-store.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { undamaged } from './adopt-session.js';
 import { authorizationRequired } from './session-errors.js';
-import { failedElsewhere, failureOf, parseTurn, sharesFailure, type TurnRecord, writeTurn } from './turn-record.js';
+import {
+  failedElsewhere,
+  failureOf,
+  parseTurn,
+  sharesFailure,
+  TURNS,
+  type TurnRecord,
+  writeTurn,
+} from './turn-record.js';
 
 /** How long those who wait must have seen the record of a running sign-in unchanged before its owner counts as dead, in ms. */
 const SILENCE_MS = 10_000;
@@ -96,7 +104,7 @@ export class SignInTurns {
 
   constructor(options: SignInTurnsOptions) {
     this.#options = options;
-    this.#key = `sign-in/${options.session}`;
+    this.#key = TURNS + options.session;
   }
 
   /**

@@ -22,6 +22,8 @@ export interface Transaction {
   readonly session: string;
   /** Whether it only adds to a session, which nobody else may take over by it. */
   readonly addsToSession?: boolean;
+  /** Whether a person asked for it, so that it ends a sign-out. */
+  readonly explicit?: boolean;
   /** The key that the tokens are to be bound to. A secret, like the verifier. */
   readonly dpop?: ProofKey;
   /** ms since the epoch */

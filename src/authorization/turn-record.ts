@@ -1,6 +1,9 @@
 import { isMcpOAuthError, McpOAuthError, type McpOAuthErrorCode, type Stage } from '../errors.js';
 import { excerpt } from '../http/index.js';
 
+/** What the store's keys of these records begin with. */
+export const TURNS = 'sign-in/';
+
 /** How a sign-in ended, for those who waited for it. Nothing of it is secret. */
 export type Failure = Pick<McpOAuthError, 'code' | 'stage' | 'message' | 'status' | 'oauthError' | 'url'>;
 

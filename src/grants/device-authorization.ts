@@ -39,7 +39,6 @@ const WAITS_MS = [500, 2000];
 /** RFC 8628 section 3.2. */
 const DEFAULT_INTERVAL_S = 5;
 const SHORTEST_INTERVAL_S = 1;
-const LONGEST_INTERVAL_S = 60;
 const LONGEST_LIFETIME_S = 24 * 3600;
 /** Somebody has to type it. */
 const USER_CODE = /^[\x20-\x7e]{1,64}$/;
@@ -52,7 +51,7 @@ const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
  * so what is temporary is tried up to three times.
  *
  * Both verification URIs keep the address rule and are fit for a browser; a `verification_uri_complete` that is not is left
- * out. The interval is between 1 s and 60 s (default 5 s), the lifetime at most a day.
+ * out. The interval is at least 1 s (default 5 s) and at most the lifetime, which is at most a day.
  *
  * @throws {@link McpOAuthError} `authorization_failed` with the server's error, also where it offers no device
  * authorization; `access_denied`; `invalid_client`; `server_unavailable`, `network_error` or `timeout` where trying again later
@@ -122,14 +121,15 @@ async function readAuthorization(
   if (!USER_CODE.test(answer.user_code) || answer.user_code.trim() === '') throw unusable('the user code');
   if (!DEVICE_CODE.test(answer.device_code)) throw unusable('the device code');
   if (!(answer.expires_in > 0)) throw unusable('the lifetime');
+  const lifetimeS = Math.min(answer.expires_in, LONGEST_LIFETIME_S);
   const verificationUri = browserUrl(http, answer.verification_uri);
   const complete = optionalBrowserUrl(http, answer.verification_uri_complete);
   return {
     deviceCode: answer.device_code,
     userCode: answer.user_code,
     verificationUri,
-    expiresAt: now + Math.floor(Math.min(answer.expires_in, LONGEST_LIFETIME_S) * 1000),
-    intervalMs: intervalMs(answer.interval),
+    expiresAt: now + Math.floor(lifetimeS * 1000),
+    intervalMs: intervalMs(answer.interval, lifetimeS),
     ...(complete === undefined ? {} : { verificationUriComplete: complete }),
   };
 }
@@ -154,8 +154,9 @@ async function paced(response: Response): Promise<Response> {
   return Response.json({ ...body, interval: SHORTEST_INTERVAL_S });
 }
 
-function intervalMs(interval: number = DEFAULT_INTERVAL_S): number {
-  return Math.ceil(Math.min(Math.max(interval, SHORTEST_INTERVAL_S), LONGEST_INTERVAL_S) * 1000);
+/** What the server says is the least (RFC 8628 section 3.2); beyond the lifetime of the code it means nothing. */
+function intervalMs(interval: number | undefined, lifetimeS: number): number {
+  return Math.ceil(Math.min(Math.max(interval ?? DEFAULT_INTERVAL_S, SHORTEST_INTERVAL_S), lifetimeS) * 1000);
 }
 
 /** By the address rule too: a public server sends nobody's browser into the private network. */

@@ -1,6 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { type Clock, systemClock } from '../clock.js';
 
+/** The variables that say where a browser is. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * Starts the program that opens `url`; resolves once it runs.
  * @internal
@@ -28,7 +31,7 @@ export async function openInBrowser(url: string): Promise<boolean> {
   return launch(url, openerFor(process.platform, process.env), systemClock);
 }
 
-function openerFor(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): Opener {
+function openerFor(system: string, environment: Environment): Opener {
   if (usesWindowsBrowser(system, environment)) return openOnWindows;
   const named = browserNamedOverSsh(system, environment);
   return named === undefined ? openByPackage : (url) => run(named, [url]);
@@ -53,7 +56,7 @@ async function run(program: string, parameters: readonly string[]): Promise<Chil
  * machine. The platform's opener does not heed it, and would show a browser where nobody sits.
  * @internal
  */
-export function browserNamedOverSsh(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): string | undefined {
+export function browserNamedOverSsh(system: string, environment: Environment): string | undefined {
   const { BROWSER: browser = '', SSH_CONNECTION: connection = '' } = environment;
   return system === 'darwin' && connection !== '' && browser.startsWith('/') ? browser : undefined;
 }
@@ -62,7 +65,7 @@ export function browserNamedOverSsh(system: NodeJS.Platform, environment: NodeJS
  * Whether the browser is one of Windows.
  * @internal
  */
-export function usesWindowsBrowser(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): boolean {
+export function usesWindowsBrowser(system: string, environment: Environment): boolean {
   return system === 'win32' || (system === 'linux' && (environment['WSL_INTEROP'] ?? '') !== '');
 }
 
@@ -103,7 +106,7 @@ export async function launch(url: string, open: Opener, clock: Clock): Promise<b
  * without a terminal here: they fetch the page, show it to nobody and report success.
  * @internal
  */
-export function hasPlaceForBrowser(system: NodeJS.Platform, environment: NodeJS.ProcessEnv): boolean {
+export function hasPlaceForBrowser(system: string, environment: Environment): boolean {
   if (system === 'win32' || system === 'darwin' || system === 'android') return true;
   // WSL shows the browser of Windows.
   const names = ['DISPLAY', 'WAYLAND_DISPLAY', 'WSL_DISTRO_NAME', 'WSL_INTEROP'];

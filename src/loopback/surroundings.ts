@@ -1,5 +1,5 @@
 import type { RemoteKind } from '../types.js';
-import { browserNamedOverSsh, hasPlaceForBrowser } from './open-browser.js';
+import { browserNamedOverSsh, type Environment, hasPlaceForBrowser } from './open-browser.js';
 
 /** Where this process runs, as far as a sign-in is concerned. */
 export interface Surroundings {
@@ -11,21 +11,22 @@ export interface Surroundings {
 
 /** What {@link detectSurroundings} looks at; tests replace it. */
 export interface Machine {
-  readonly platform: NodeJS.Platform;
-  readonly environment: NodeJS.ProcessEnv;
+  /** As `process.platform` names it. */
+  readonly platform: string;
+  readonly environment: Environment;
   readonly isInSsh: () => Promise<boolean>;
   readonly isInsideContainer: () => Promise<boolean>;
   readonly isWsl: () => Promise<boolean>;
 }
 
 /** The machine that this process runs on. What asks the system is loaded on use: most programs find their session in the store. */
-const thisMachine: Machine = {
+const thisMachine = (): Machine => ({
   platform: process.platform,
   environment: process.env,
   isInSsh: async () => (await import('is-in-ssh')).default,
   isInsideContainer: async () => (await import('is-inside-container')).default(),
   isWsl: async () => (await import('is-wsl')).default,
-};
+});
 
 /** What the tools set that run a workspace elsewhere. */
 const WORKSPACES: readonly (readonly [RemoteKind, readonly string[]])[] = [
@@ -38,7 +39,7 @@ const WORKSPACES: readonly (readonly [RemoteKind, readonly string[]])[] = [
  * here reaches them: it does with a display, in WSL, and where an editor's remote set `BROWSER` to its helper, which opens
  * the browser of the person's own machine. Over SSH the screen of this machine is nobody's. It never rejects.
  */
-export async function detectSurroundings(machine: Machine = thisMachine): Promise<Surroundings> {
+export async function detectSurroundings(machine: Machine = thisMachine()): Promise<Surroundings> {
   const { platform, environment } = machine;
   const overSsh = await answer(machine.isInSsh);
   const remote = workspaceIn(environment) ?? (overSsh ? 'ssh' : await systemKind(machine));
@@ -47,7 +48,7 @@ export async function detectSurroundings(machine: Machine = thisMachine): Promis
   return { canShowBrowser, ...(remote === undefined ? {} : { remote }) };
 }
 
-function workspaceIn(environment: NodeJS.ProcessEnv): RemoteKind | undefined {
+function workspaceIn(environment: Environment): RemoteKind | undefined {
   return WORKSPACES.find(([, names]) => names.some((name) => isSet(environment[name])))?.[0];
 }
 
@@ -57,7 +58,7 @@ async function systemKind({ isWsl, isInsideContainer }: Machine): Promise<Remote
 }
 
 /** A forwarded display, or a program that the person or their editor named. Windows heeds neither. */
-function reachesOverSsh(platform: NodeJS.Platform, { DISPLAY: display = '', ...others }: NodeJS.ProcessEnv): boolean {
+function reachesOverSsh(platform: string, { DISPLAY: display = '', ...others }: Environment): boolean {
   if (platform === 'darwin') return browserNamedOverSsh(platform, others) !== undefined;
   if (platform === 'win32') return false;
   // `localhost:10.0` is forwarded; `:0` is the screen of this machine.

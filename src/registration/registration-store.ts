@@ -28,8 +28,10 @@ export interface RegistrationStore {
   load(issuer: string, redirectUri?: string): Promise<StoredRegistration | undefined>;
   /** The registration for the device authorization grant. */
   loadForDevice(issuer: string): Promise<StoredRegistration | undefined>;
-  /** The registration with this client id, whatever redirect URI it is for. */
+  /** The registration with this client id, whatever redirect URI it is for, and although another one took its place. */
   find(issuer: string, clientId: string): Promise<StoredRegistration | undefined>;
+  /** All of an issuer, those included whose place another one took. */
+  list(issuer: string): Promise<readonly StoredRegistration[]>;
   /** Keeps it, in place of an earlier one. */
   save(issuer: string, registration: StoredRegistration): Promise<void>;
   /** Forgets the registration with this client id, and leaves one alone that another process put in its place. */
@@ -68,7 +70,7 @@ export function registrationStore(store: TokenStore, identity: string, redirectU
     next: (stored: StoredRegistration) => StoredRegistration | undefined,
   ) => {
     const prefix = await prefixOf(issuer);
-    for (const name of await slots()) {
+    for (const name of [...(await slots()), await retiredSlot(clientId)]) {
       const key = prefix + name;
       await store.lock(key, async (lease) => {
         const stored = parseRegistration(await store.get(key));
@@ -89,16 +91,30 @@ export function registrationStore(store: TokenStore, identity: string, redirectU
     },
     async find(issuer, clientId) {
       const prefix = await prefixOf(issuer);
-      for (const name of await slots()) {
+      for (const name of [...(await slots()), await retiredSlot(clientId)]) {
         const stored = parseRegistration(await store.get(prefix + name));
         if (stored?.client.client_id === clientId) return stored;
       }
       return undefined;
     },
+    async list(issuer) {
+      const keys = await store.list(await prefixOf(issuer));
+      const found = await Promise.all(keys.map(async (key) => parseRegistration(await store.get(key))));
+      return found.filter((stored) => stored !== undefined);
+    },
     async save(issuer, registration) {
       const name = registration.device === true ? DEVICE_SLOT : await slot(registration.redirectUri);
-      const key = (await prefixOf(issuer)) + name;
-      await store.lock(key, (lease) => store.set(key, JSON.stringify(registration), { lease }));
+      const prefix = await prefixOf(issuer);
+      const key = prefix + name;
+      await store.lock(key, async (lease) => {
+        const former = parseRegistration(await store.get(key));
+        const { client_id: clientId } = former?.client ?? registration.client;
+        // Its sessions go on with it, and the last of them is to delete it at the server.
+        if (former?.management !== undefined && clientId !== registration.client.client_id) {
+          await store.set(prefix + (await retiredSlot(clientId)), JSON.stringify(former));
+        }
+        await store.set(key, JSON.stringify(registration), { lease });
+      });
     },
     remove: (issuer, clientId) => change(issuer, clientId, () => undefined),
     markSuspect: (issuer, clientId) => change(issuer, clientId, (stored) => ({ ...stored, suspect: true })),
@@ -106,6 +122,11 @@ export function registrationStore(store: TokenStore, identity: string, redirectU
 }
 
 const DEVICE_SLOT = 'device';
+
+/** Where a registration is filed that can be deleted at the server, once another one has its place. */
+async function retiredSlot(clientId: string): Promise<string> {
+  return `retired-${await digest(clientId)}`;
+}
 
 /** Where a registration is filed beneath its issuer and application. */
 async function slot(redirectUri: string | undefined): Promise<string> {

@@ -1,4 +1,5 @@
 export type { Cipher } from './cipher.js';
+export { type DefaultStoresOptions, defaultStores } from './file-default-stores.js';
 export { FileTokenStore, type FileTokenStoreOptions } from './file-token-store.js';
 export type { KeyStorage } from './key-storage.js';
 export type { Keytar } from './keychain-keytar.js';

@@ -34,7 +34,11 @@ async function refreshing() {
 describe('signOut() between prepareTokenRequest() and saveTokens()', () => {
   it('F43: comes to its end, the late answer is refused, and no token is sent', async () => {
     const { provider, adapter, answer, expectSignedOut } = await refreshing();
-    expect(await provider.signOut()).toEqual({ revoked: true, registrationDeleted: false });
+    expect(await provider.signOut()).toEqual({
+      revoked: true,
+      registrationDeleted: false,
+      registrationForgotten: false,
+    });
     expect(await failure(adapter.saveTokens(answer))).toMatchObject({ code: 'signed_out' });
     await expectSignedOut();
   });

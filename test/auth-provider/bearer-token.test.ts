@@ -141,7 +141,11 @@ describe('bearerToken()', () => {
     const server = await endpoint(new Set(['api-key']));
     const { provider } = open(server.url, 'api-key');
     await provider.fetch(server.url, rpc('ping'));
-    expect(await provider.signOut()).toEqual({ revoked: false, registrationDeleted: false });
+    expect(await provider.signOut()).toEqual({
+      revoked: false,
+      registrationDeleted: false,
+      registrationForgotten: false,
+    });
     expect(await failure(provider.fetch(server.url, rpc('ping')))).toMatchObject({ code: 'signed_out' });
     await provider.authorize();
     expect((await provider.fetch(server.url, rpc('ping'))).status).toBe(200);

@@ -96,7 +96,7 @@ export interface Enterprise {
   open(
     grant?: Partial<EnterpriseManagedOptions>,
     options?: Partial<AuthProviderOptions>,
-    client?: Partial<typeof AT_AS>,
+    client?: { readonly clientId?: string; readonly clientSecret?: string },
   ): AuthProvider;
   close(): Promise<void>;
 }

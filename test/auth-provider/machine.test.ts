@@ -189,7 +189,7 @@ describe('clientCredentials()', () => {
     const { open, server, as } = await place();
     const provider = open(secret());
     await provider.fetch(server.url, rpc('ping'));
-    expect(await provider.signOut()).toMatchObject({ registrationDeleted: false });
+    expect(await provider.signOut()).toMatchObject({ registrationDeleted: false, registrationForgotten: false });
     expect(as.counts.count('revocation')).toBe(1);
     expect(await failure(provider.fetch(server.url, rpc('ping')))).toMatchObject({ code: 'signed_out' });
   });
@@ -211,7 +211,11 @@ describe('privateKeyJwt()', () => {
     await provider.tokens.refresh((await provider.tokens.getAccessToken()) ?? '');
     expect(tokenRequests()).toBe(2);
     // This server keeps no JWT that it could revoke, and says so only to a client that it recognises.
-    expect(await provider.signOut()).toEqual({ revoked: false, registrationDeleted: false });
+    expect(await provider.signOut()).toEqual({
+      revoked: false,
+      registrationDeleted: false,
+      registrationForgotten: false,
+    });
     expect(as.counts.count('revocation', 400)).toBe(1);
   });
 });

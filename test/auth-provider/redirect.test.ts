@@ -108,7 +108,7 @@ describe('the port of a sign-in', () => {
     ['dynamic', {}],
     ['pre-registered', { clientInformation: { client_id: 'https://app.example.com/pre' } }],
     ['cimd', { clientMetadataUrl: 'https://app.example.com/client.json' }],
-    ['asked', { clientInformation: () => ({ client_id: 'https://app.example.com/asked' }), registration: 'ask' }],
+    ['asked', { clientInformation: async () => ({ client_id: 'https://app.example.com/asked' }), registration: 'ask' }],
   ];
 
   it.each(clients)('F12: is remembered with the client, over a restart: %s', async (kind, options) => {

@@ -39,7 +39,7 @@ describe('signOut() of a dynamic registration (RFC 7592)', () => {
     await provider.authorize();
     expect(JSON.stringify(await provider.session())).not.toContain('registration_access');
     expect(await store.get((await store.list('session/'))[0] ?? '')).not.toContain('registration_access_token');
-    expect(await provider.signOut()).toEqual({ revoked: true, registrationDeleted: true });
+    expect(await provider.signOut()).toEqual({ revoked: true, registrationDeleted: true, registrationForgotten: true });
     expect(deleted).toEqual([expect.stringMatching(/^Bearer .+/)]);
     expect(await store.list('client/')).toEqual([]);
     await provider.authorize();
@@ -101,7 +101,7 @@ describe('signOut() of a dynamic registration (RFC 7592)', () => {
     const provider = open();
     await provider.authorize();
     const result = await provider.signOut();
-    expect(result).toMatchObject({ revoked: true, registrationDeleted: false });
+    expect(result).toMatchObject({ revoked: true, registrationDeleted: false, registrationForgotten: false });
     expect(result.error?.code).toBe(code);
     expect(await store.list('client/')).toHaveLength(1);
     await provider.authorize();

@@ -56,7 +56,11 @@ describe('signOut()', () => {
     await provider.authorize();
     const window = another();
     await window.fetch(server.url, rpc('ping'));
-    expect(await provider.signOut()).toEqual({ revoked: true, registrationDeleted: false });
+    expect(await provider.signOut()).toEqual({
+      revoked: true,
+      registrationDeleted: false,
+      registrationForgotten: false,
+    });
     expect(server.counts.count('revoke', 200)).toBe(2);
     expect(events.at(-1)).toEqual({ type: 'signed_out' });
     for (const each of [provider, window, another()]) {

@@ -102,7 +102,7 @@ describe('F20: requestDeviceAuthorization', () => {
       ['0', 0, 1_000],
       ['negative', -3, 5_000],
       ['less than a second', 0.2, 1_000],
-      ['1e9', 1e9, 60_000],
+      ['1e9', 1e9, 1_800_000],
     ])('an interval that is %s', async (_, interval, ms) => {
       expect((await answered({ interval })).intervalMs).toBe(ms);
     });

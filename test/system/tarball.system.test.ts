@@ -30,6 +30,7 @@ const EXPORTS = [
   'createClientMetadataDocument',
   'createHttp',
   'createProver',
+  'defaultStores',
   'deviceCode',
   'discover',
   'discoverAuthorizationServer',
