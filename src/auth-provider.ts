@@ -6,6 +6,7 @@ import { withIdentitySession } from './authorization/identity-session.js';
 import { assertInteractive } from './authorization/interactive.js';
 import { AuthSession } from './authorization/session.js';
 import { readContext } from './authorization/session-context.js';
+import { signedOut } from './authorization/session-errors.js';
 import { type SignOutOptions, type SignOutResult, signOut } from './authorization/sign-out.js';
 import { StepUp } from './authorization/step-up.js';
 import { type AuthorizedFetchOptions, createAuthorizedFetch } from './authorized-fetch.js';
@@ -15,7 +16,7 @@ import { assertAuthorizationParameters } from './grants/index.js';
 import type { Surroundings } from './loopback/index.js';
 import { type AuthProviderOptions, resolveOptions } from './options.js';
 import { drawChallenge, type ProbeOptions } from './probe.js';
-import { coversScope, parseScope, unionScopes } from './scope.js';
+import { assertScope, coversScope, parseScope, unionScopes } from './scope.js';
 import { hostSystem, openDefaultStore, type StoreSystem } from './stores/file-default-store.js';
 import { guardedStore } from './stores/guarded-store.js';
 import { MemoryTokenStore } from './stores/memory-token-store.js';
@@ -152,12 +153,19 @@ export function createAuthProviderOn(
     assertAuthorizationParameters(authorizationParameters);
     session.resetLimits();
     stepUp.reset();
+    assertScope(scope);
     const wanted = parseScope(scope);
+    const { epoch } = session.signedOut;
+    const assertNotSignedOut = () => {
+      if (epoch !== session.signedOut.epoch) throw signedOut();
+    };
     const current = await usableTokens(session, signal);
     if (current === undefined || authorizationParameters !== undefined || !coversScope(current.scope, wanted)) {
       const request = await authorizeRequest(session, current, wanted, signal);
+      assertNotSignedOut();
       await session.signIn({ ...request, parameters: authorizationParameters }, { signals: [signal] });
     } else if (await session.signedOut.isSet()) {
+      assertNotSignedOut();
       await session.comeBack();
     }
     return describe();
@@ -208,7 +216,10 @@ async function usableTokens(session: AuthSession, signal: AbortSignal | undefine
     const current = accessToken === undefined ? undefined : await session.tokens.current();
     // Read for what a sign-in would need of it.
     readContext(current);
-    return current;
+    if (current === undefined || (await session.parts.dpop.isUsable(current))) return current;
+    // Refused here as a server would, so that it is renewed, or else no sign-in adopts it.
+    const renewed = await session.refreshRefused(current.accessToken, signal ?? session.closed);
+    return renewed === undefined ? undefined : await session.tokens.current();
   } catch (error) {
     if (isMcpOAuthError(error) && !error.retryable && !UNCHANGED_BY_SIGN_IN.has(error.code)) return undefined;
     throw error;

@@ -1,4 +1,5 @@
 import type { AuthSession } from './authorization/session.js';
+import { readContext } from './authorization/session-context.js';
 import { tokenRejected } from './authorization/session-errors.js';
 import type { Waiter } from './authorization/shared-task.js';
 import type { StepUp } from './authorization/step-up.js';
@@ -9,6 +10,7 @@ import { abortError, McpOAuthError } from './errors.js';
 import { displayUrl, safeCause } from './http/index.js';
 import { ParkedRequests, type Passage } from './parked-requests.js';
 import { type ReplayableRequest, replayableRequest } from './replayable-request.js';
+import { coversScope, parseScope, unionScopes } from './scope.js';
 import type { FetchLike } from './types.js';
 
 /** How one authorized fetch differs from another of the same provider. */
@@ -137,7 +139,7 @@ export function createAuthorizedFetch(
     if (response.status === 401) {
       if (!request.replayable) return leave(carried, response);
       assertProofTaken(carried, response);
-      return (waiter) => climb(token, challenge, ladder, waiter);
+      return (waiter) => climb(request, token, challenge, ladder, waiter);
     }
     if (response.status !== 403 || challenge?.parameters['error'] !== 'insufficient_scope') return undefined;
     if (!request.replayable) return undefined;
@@ -154,29 +156,46 @@ export function createAuthorizedFetch(
   }
 
   async function climb(
+    request: ReplayableRequest,
     token: string | undefined,
     challenge: Challenge | undefined,
     ladder: Ladder,
     waiter: Waiter,
   ): Promise<string> {
     await session.assertUsable();
-    const { tokens } = session;
+    const another = await withoutSignIn(token, ladder, waiter);
+    if (another !== undefined) return another;
+    if (ladder.signedIn) throw tokenRejected();
+    ladder.signedIn = true;
+    if (challenge !== undefined && (await growsScope(challenge))) {
+      const { method, tool } = request.rpc();
+      return stepUp.obtain({ sentToken: token, challenge, method, tool }, waiter, options.holder);
+    }
+    const wanted = { reason: 'unauthorized', challenge, refused: token } as const;
+    return (await session.signIn(wanted, waiter, options.holder)).accessToken;
+  }
+
+  /** The rungs on which nobody is asked. */
+  async function withoutSignIn(token: string | undefined, ladder: Ladder, waiter: Waiter): Promise<string | undefined> {
     if (!ladder.adopted) {
       ladder.adopted = true;
-      const stored = await tokens.reload();
+      const stored = await session.tokens.reload();
       if (stored !== undefined && stored.accessToken !== token && isCurrent(stored.expiresAt))
         return stored.accessToken;
     }
-    if (!ladder.refreshed && token !== undefined) {
-      ladder.refreshed = true;
-      const signal = waiter.signals?.find((candidate) => candidate !== undefined);
-      const refreshed = await session.refreshRefused(token, signal ?? session.closed);
-      if (refreshed !== undefined) return refreshed;
-    }
-    if (ladder.signedIn) throw tokenRejected();
-    ladder.signedIn = true;
-    const request = { reason: 'unauthorized', challenge, refused: token } as const;
-    return (await session.signIn(request, waiter, options.holder)).accessToken;
+    if (ladder.refreshed || token === undefined) return undefined;
+    ladder.refreshed = true;
+    const signal = waiter.signals?.find((candidate) => candidate !== undefined);
+    return session.refreshRefused(token, signal ?? session.closed);
+  }
+
+  /** Whether a 401 asks for more than the session has: where the application decides on that, it decides here too. */
+  async function growsScope(challenge: Challenge): Promise<boolean> {
+    if (session.options.onStepUp === undefined) return false;
+    const tokens = await session.tokens.current();
+    const context = readContext(tokens);
+    const had = unionScopes(tokens?.scope, context?.requestedScope);
+    return context !== undefined && !coversScope(had, parseScope(challenge.parameters['scope']));
   }
 
   function isCurrent(expiresAt: number | undefined): boolean {

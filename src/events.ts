@@ -26,6 +26,8 @@ export type AuthEvent =
   /** The user has to enter `userCode` at `verificationUri`, on any device; `verificationUriComplete` has it filled in. */
   | {
       readonly type: 'device_code';
+      /** The authorization server that asks. Where the page is of another host, tell the person so: a code may be somebody else's. */
+      readonly issuer: string;
       readonly userCode: string;
       readonly verificationUri: string;
       readonly verificationUriComplete?: string;

@@ -13,6 +13,7 @@ import {
   classifyRedirectUri,
   type RegistrationMode,
 } from './registration/index.js';
+import { assertScope } from './scope.js';
 import type { TokenStore } from './stores/token-store.js';
 import type { ClientMetadata, FetchLike, IssuerException, PreRegisteredClient } from './types.js';
 
@@ -156,6 +157,7 @@ const REGISTRATIONS: ReadonlySet<string> = new Set(['auto', 'pre-registered', 'c
 export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
   assertTimeouts(options.timeouts);
   assertClient(options);
+  assertScope(typeof options.scope === 'object' ? options.scope.override : options.scope);
   assertRedirect(options);
   assertGrant(options.grant);
   assertDpop(options);

@@ -1,3 +1,4 @@
+import { McpOAuthError } from './errors.js';
 import type { AuthorizationServerMetadata } from './types.js';
 
 const MAX_INPUT_LENGTH = 16_384;
@@ -21,6 +22,18 @@ export function parseScope(value: string | undefined): string[] {
       .slice(0, MAX_INPUT_LENGTH + 1)
       .split(' ')
       .slice(0, -1),
+  );
+}
+
+/** Throws `invalid_options` where an application's scope breaks the grammar, so that nothing of it would be asked for. */
+export function assertScope(value: string | undefined): void {
+  if (value === undefined) return;
+  const given = typeof value === 'string' ? value.split(' ').filter((scope) => scope !== '') : [];
+  if (typeof value === 'string' && parseScope(value).length === new Set(given).size) return;
+  throw new McpOAuthError(
+    'invalid_options',
+    'scope must be a text of at most 256 scopes, separated by spaces: visible ASCII characters without quotation mark and backslash.',
+    { stage: 'configuration' },
   );
 }
 

@@ -25,7 +25,7 @@ describe('the options', () => {
     ['a redirect beside a loopback', { serverUrl, redirectUrl: 'com.example.app:/cb', loopback: {} }, /loopback/],
     ['a callback listener for everybody', { serverUrl, loopback: { host: '0.0.0.0' } }, /loopback/],
     ['a port that is none', { serverUrl, loopback: { port: 65_536 } }, /port/],
-    ['metadata documents without one', { serverUrl, registration: 'cimd' }, /clientMetadataUrl/],
+    ['metadata documents without one', { serverUrl, registration: 'cimd' as never }, /clientMetadataUrl/],
     ['a grant that was not called', { serverUrl, grant: deviceCode as never }, /deviceCode\(\)/],
     ['a grant by its name', { serverUrl, grant: 'deviceCode' as never }, /deviceCode\(\)/],
     ['a redirect with a fragment', { serverUrl, redirectUrl: 'https://app.example.com/#x' }, /redirectUrl/],

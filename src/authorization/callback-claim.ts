@@ -13,13 +13,30 @@ export function parseCallback(callbackUrl: string | URL): URL {
   throw new McpOAuthError('invalid_callback', message, { stage: 'callback' });
 }
 
+/** No server sends a browser further, and a person pastes no more; whoever sends more is not waited for. */
+const LONGEST = 65_536;
+
 function pastedUrl(pasted: string): URL | undefined {
+  if (pasted.length > LONGEST) return undefined;
   // A terminal that wraps lines leaves blanks at their ends and beginnings.
-  const text = pasted.replace(/\s*[\r\n]\s*/g, '').replace(/^[\s"'`<]+|[\s"'`>]+$/g, '');
+  const lines = pasted.split(/[\r\n]+/).map((line) => line.trim());
+  const text = unwrapped(lines.join(''));
   const url = parseUrl(text);
   if (url !== undefined) return url;
   const query = text.slice(text.indexOf('?') + 1);
   return /(^|&)state=/.test(query) ? parseUrl(`http://localhost/?${query}`) : undefined;
+}
+
+/** Without quotes and blanks around it. By two indices: an expression that looks for the end of the text takes quadratic time. */
+function unwrapped(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isWrapping(text[start])) start += 1;
+  while (end > start && isWrapping(text[end - 1])) end -= 1;
+  return text.slice(start, end);
+}
+
+function isWrapping(character: string | undefined): boolean {
+  return /[\s"'`<>]/.test(character ?? '');
 }
 
 function parseUrl(url: string | URL): URL | undefined {

@@ -1,6 +1,6 @@
 import type { Discovery } from '../discovery/index.js';
 import type { DpopProver } from '../dpop/index.js';
-import { abortError, isMcpOAuthError } from '../errors.js';
+import { abortError, isMcpOAuthError, McpOAuthError } from '../errors.js';
 import {
   type DeviceAuthorization,
   deviceNotOffered,
@@ -27,12 +27,16 @@ export interface DeviceSignIn {
   readonly endsAt: number;
   /** Whether the library chose it: then a refusal of the client is no reason to ask anyone for another one, or to register again. */
   readonly chosen: boolean;
+  /** Told when the first code is shown. */
+  readonly onShown?: () => void;
   /** What was found already. */
   readonly discovery?: Discovery | undefined;
 }
 
 /** Where codes run out faster than a person can enter them, this many are enough. */
 const MOST_CODES = 5;
+/** A code that lived shorter than this is not followed by another one, in ms: nobody could have entered it. */
+const SHORTEST_LIFE_MS = 30_000;
 /** What says that this client may not sign in by device code. */
 const NOT_FOR_CLIENT: ReadonlySet<string | undefined> = new Set(['unauthorized_client', 'unsupported_grant_type']);
 const REFUSALS: ReadonlySet<string> = new Set(['invalid_client', 'registration_failed', 'registration_unavailable']);
@@ -74,7 +78,7 @@ async function attemptOnDevice(
   parts: SignInParts,
   request: SignInRequest,
   turn: Turn,
-  { keep, endsAt, chosen }: DeviceSignIn,
+  { keep, endsAt, chosen, onShown }: DeviceSignIn,
   attempt: Attempt,
 ): Promise<TokenSet> {
   const { signal } = turn;
@@ -84,13 +88,14 @@ async function attemptOnDevice(
   if (authorizationServer.device_authorization_endpoint === undefined) throw deviceNotOffered();
   const client = await findClient(parts, discovery, { signal, mayAsk: !chosen });
   attempt.client = client;
+  turn.uses({ issuer, clientId: client.client.client_id });
   const access = requestedAccess(parts.options, { request, discovery, offlineAccess: attempt.offlineAccess });
   attempt.addedOfflineAccess = access.addedOfflineAccess;
   const { withoutProofs } = request;
   const key = await parts.dpop.keyFor({ discovery, adds: occasionOf(request).addsToSession, withoutProofs });
   const binding = key === undefined ? {} : { dpop: key };
   const dpop = key && (await parts.dpop.prover(key));
-  const leg = { discovery, client, access, dpop, endsAt };
+  const leg = { discovery, client, access, dpop, endsAt, chosen, onShown };
   const { tokens, idTokenClaims, client: presented } = await byCode(parts, request, turn, leg);
   turn.arrived();
   const { scope, resource } = access;
@@ -110,13 +115,16 @@ interface DeviceLeg {
   readonly dpop: DpopProver | undefined;
   /** When the sign-in runs out of time, in ms since the epoch. */
   readonly endsAt: number;
+  /** Whether the library chose this grant. */
+  readonly chosen: boolean;
+  readonly onShown: (() => void) | undefined;
 }
 
 async function byCode(
   parts: SignInParts,
   request: SignInRequest,
   turn: Turn,
-  { discovery, client, access, dpop, endsAt }: DeviceLeg,
+  { discovery, client, access, dpop, endsAt, chosen, onShown }: DeviceLeg,
 ): Promise<TokenResult> {
   const { options, http } = parts;
   const { tokenParameters, authorizationParameters, clock } = options;
@@ -128,8 +136,11 @@ async function byCode(
   for (let codes = 1; ; codes += 1) {
     const how = { http, signal, clock };
     const deviceAuthorization = await requestDeviceAuthorization({ ...common, parameters }, how);
+    if (chosen) assertOwnPage(deviceAuthorization, discovery.issuer);
     if (codes === 1) parts.prompted(request.reason);
-    await present(parts, turn, deviceAuthorization, endsAt);
+    onShown?.();
+    const shownAt = clock.now();
+    await present(parts, turn, deviceAuthorization, { issuer: discovery.issuer, endsAt, opens: codes === 1 });
     try {
       const leg = {
         ...common,
@@ -139,10 +150,26 @@ async function byCode(
       };
       return await pollDeviceTokens(leg, how);
     } catch (error) {
-      if (signal.aborted || codes >= MOST_CODES || !isMcpOAuthError(error) || error.code !== 'sign_in_timeout')
-        throw error;
+      const isOver = isMcpOAuthError(error) && error.code === 'sign_in_timeout';
+      // A server whose codes are over at once would show one after the other.
+      if (signal.aborted || codes >= MOST_CODES || !isOver || clock.now() - shownAt < SHORTEST_LIFE_MS) throw error;
     }
   }
+}
+
+/**
+ * Whoever is shown a code without having asked for this grant must not be sent to the page of another company: a hostile server could
+ * have them enter a code of its own choice there.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8628.html#section-5.4 | RFC 8628 section 5.4}
+ */
+function assertOwnPage({ verificationUri }: DeviceAuthorization, issuer: string): void {
+  if (new URL(verificationUri).hostname === new URL(issuer).hostname) return;
+  throw new McpOAuthError(
+    'address_refused',
+    'The page to enter the code at is not one of the authorization server. Choose deviceCode() if that is as it should be.',
+    { stage: 'authorization', url: new URL(verificationUri).origin },
+  );
 }
 
 /** Shows the code, and the page to enter it at where a browser can be seen. */
@@ -150,7 +177,7 @@ async function present(
   parts: SignInParts,
   turn: Turn,
   authorization: DeviceAuthorization,
-  endsAt: number,
+  { issuer, endsAt, opens }: { issuer: string; endsAt: number; opens: boolean },
 ): Promise<void> {
   const { options, emit } = parts;
   const { userCode, verificationUri, verificationUriComplete, expiresAt } = authorization;
@@ -158,6 +185,7 @@ async function present(
   turn.presented(url, userCode);
   emit({
     type: 'device_code',
+    issuer,
     userCode,
     verificationUri,
     // Whichever comes first: nobody polls after either.
@@ -168,7 +196,7 @@ async function present(
   // A hosted application's browser would be that of its server.
   const hasBrowser =
     options.openBrowser !== undefined || (surroundings.canShowBrowser && options.redirectUrl === undefined);
-  if (!hasBrowser) return;
+  if (!hasBrowser || !opens) return;
   void openForPerson(options, surroundings, url).then((opened) => {
     if (!opened) emit({ type: 'browser_failed', url });
   });

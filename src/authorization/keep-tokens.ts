@@ -5,7 +5,7 @@ import type { TokenManager } from '../tokens/token-manager.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { undamaged } from './adopt-session.js';
 import { type Revoking, revokeTokens } from './revoke-session.js';
-import { readContext } from './session-context.js';
+import { readContext, type SessionContext, writeContext } from './session-context.js';
 import { signedOut } from './session-errors.js';
 import type { SignedOutMarker } from './signed-out.js';
 
@@ -32,16 +32,17 @@ export interface Occasion {
 /** Keeps new tokens, unless the account signed out since they were asked for, or another one signed in to add to its scopes. */
 export async function keepTokens(
   session: Keeper,
-  tokens: TokenSet,
+  given: TokenSet,
   { epoch, addsToSession, explicit, lease }: Occasion,
 ): Promise<TokenSet> {
   const options = lease === undefined ? {} : { lease };
   const isOver = () => epoch !== session.signedOut.epoch;
   const isUnwelcome = explicit !== true && (await session.signedOut.isSet());
-  if (isOver() || isUnwelcome) throw await unwanted(session, tokens, signedOut());
-  if (addsToSession === true && (await isOfAnother(session.tokens, tokens))) {
-    throw await unwanted(session, tokens, accountMismatch());
-  }
+  if (isOver() || isUnwelcome) throw await unwanted(session, given, signedOut());
+  const before =
+    addsToSession === true ? await undamaged(async () => readContext(await session.tokens.current())) : undefined;
+  if (isOfAnother(before, given)) throw await unwanted(session, given, accountMismatch());
+  const tokens = withAccountOf(before, given);
   // First: a process that dies in between has no session, and not one that it is told it has signed out of.
   await session.comeBack();
   await session.tokens.setTokens(tokens, options);
@@ -68,12 +69,23 @@ async function unwanted(session: Keeper, tokens: TokenSet, error: McpOAuthError)
   return error;
 }
 
-/** Whether the server says that the tokens are of somebody else than the session. */
-async function isOfAnother(manager: TokenManager, tokens: TokenSet): Promise<boolean> {
-  const before = await undamaged(async () => readContext(await manager.current()));
+/**
+ * Whether the server says that the tokens are of somebody else than the session, or no longer says who. Subjects of two issuers cannot
+ * be compared: a session whose authorization server has changed begins anew.
+ */
+function isOfAnother(before: SessionContext | undefined, tokens: TokenSet): boolean {
   const after = readContext(tokens);
-  const [had, has] = [before?.account?.subject, after?.account?.subject];
-  return had !== undefined && has !== undefined && had !== has && before?.issuer === after?.issuer;
+  const had = before?.account?.subject;
+  if (had === undefined || after?.account === undefined || before?.issuer !== after.issuer) return false;
+  return after.account.subject !== had;
+}
+
+/** Tokens that came without an ID token are of the account that the session is of. */
+function withAccountOf(before: SessionContext | undefined, tokens: TokenSet): TokenSet {
+  const after = readContext(tokens);
+  if (after === undefined || after.account !== undefined) return tokens;
+  if (before?.account === undefined || before.issuer !== after.issuer) return tokens;
+  return { ...tokens, context: writeContext({ ...after, account: before.account }) };
 }
 
 function accountMismatch(): McpOAuthError {

@@ -16,6 +16,9 @@ export interface Retiring {
   readonly closed: AbortSignal;
 }
 
+/** How many sessions are read for one that uses the same client. */
+const MOST_SESSIONS = 1_000;
+
 /** What became of the registration of a session that ended. */
 export interface Retirement {
   /** Whether a dynamic registration was deleted at the server: it offers that, and no other stored session uses it. */
@@ -76,8 +79,10 @@ async function retire(
 
 /** The server still has it, so the next sign-in can use it; unless another window registered meanwhile. */
 async function putBack(registrations: RegistrationStore, issuer: string, stored: StoredRegistration): Promise<void> {
-  const { device, redirectUri } = stored;
-  const now = await (device === true ? registrations.loadForDevice(issuer) : registrations.load(issuer, redirectUri));
+  const { device, assertion, redirectUri } = stored;
+  const load = () =>
+    assertion === true ? registrations.loadForAssertions(issuer) : registrations.load(issuer, redirectUri);
+  const now = await (device === true ? registrations.loadForDevice(issuer) : load());
   if (now === undefined) await registrations.save(issuer, stored);
 }
 
@@ -85,8 +90,11 @@ async function putBack(registrations: RegistrationStore, issuer: string, stored:
 async function isUsed({ store, parts }: Retiring, issuer: string, clientId: string): Promise<boolean> {
   const pending = await parts.transactions.pending();
   if (pending.some((one) => one.issuer === issuer && one.client.client_id === clientId)) return true;
-  if (await isDeviceWaiting(store)) return true;
-  for (const key of await store.list('session/')) {
+  if (await isSigningIn(store, issuer, clientId)) return true;
+  const sessions = await store.list('session/');
+  // Nobody waits for a hosted application's whole store to be read: with so many, somebody uses it.
+  if (sessions.length > MOST_SESSIONS) return true;
+  for (const key of sessions) {
     try {
       const text = await store.get(key);
       const context = text === undefined ? undefined : readContext(decodeTokens(text));
@@ -99,11 +107,12 @@ async function isUsed({ store, parts }: Retiring, issuer: string, clientId: stri
   return false;
 }
 
-/** Whether someone is about to enter a device code, which the record of its sign-in does not name the client of. */
-async function isDeviceWaiting(store: TokenStore): Promise<boolean> {
+/** Whether a sign-in is under way with this client: its transaction may be used up already, or it has none. */
+async function isSigningIn(store: TokenStore, issuer: string, clientId: string): Promise<boolean> {
   for (const key of await store.list(TURNS)) {
-    const record = parseTurn((await store.get(key)) ?? '');
-    if (record?.userCode !== undefined) return true;
+    const { client, failure, offer } = parseTurn((await store.get(key)) ?? '') ?? {};
+    const isOver = failure !== undefined || offer !== undefined;
+    if (!isOver && client?.issuer === issuer && client.clientId === clientId) return true;
   }
   return false;
 }

@@ -77,7 +77,9 @@ export function writeContext(context: SessionContext): Readonly<Record<string, u
 export function accountFromClaims(claims: Readonly<Record<string, unknown>> | undefined): SessionAccount | undefined {
   if (claims === undefined) return undefined;
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value.slice(0, 200) : undefined);
-  const subject = text(claims['sub']);
+  // OpenID Connect Core 1.0 section 2: at most 255 characters; a longer one is none, since two could be cut to the same.
+  const sub = claims['sub'];
+  const subject = typeof sub === 'string' && sub !== '' && sub.length <= 255 ? sub : undefined;
   const name = text(claims['name']) ?? text(claims['preferred_username']);
   const email = text(claims['email']);
   return {

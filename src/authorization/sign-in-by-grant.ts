@@ -30,8 +30,11 @@ export async function signInByGrant(
   turn: Turn,
   ends: SignInEnds,
 ): Promise<TokenSet> {
-  const { grant, clock } = parts.options;
-  if (grant?.type === 'bearer_token') return ends.keep(await ownedTokens(grant, request, clock.now()));
+  const { grant, clock, requestTimeoutMs } = parts.options;
+  if (grant?.type === 'bearer_token') {
+    const bounds = { clock, timeoutMs: requestTimeoutMs, signal: turn.signal };
+    return ends.keep(await ownedTokens(grant, request, bounds));
+  }
   if (isMachineGrant(grant)) return ends.keep(await authorizeMachine(parts, grant, request, turn.signal));
   return signInPerson(parts, request, turn, ends);
 }
@@ -53,10 +56,15 @@ async function signInPerson(
   if (!isOpenChoice) return authorizeInBrowser(parts, request, turn, exchange);
   const discovery = await discoverFor(parts, request, turn.signal);
   if (offersDeviceCode(discovery)) {
+    let shown = false;
+    const onShown = () => {
+      shown = true;
+    };
     try {
-      return await authorizeOnDevice(parts, request, turn, { keep, endsAt, chosen: true, discovery });
+      return await authorizeOnDevice(parts, request, turn, { keep, endsAt, chosen: true, discovery, onShown });
     } catch (error) {
-      if (turn.signal.aborted || !isRefusedOnDevice(error)) throw error;
+      // Nobody has seen a code yet, so whatever it was, the browser may still do.
+      if (turn.signal.aborted || (shown && !isRefusedOnDevice(error))) throw error;
     }
   }
   return authorizeInBrowser(parts, request, turn, exchange, discovery);

@@ -11,6 +11,7 @@ import {
   parseTurn,
   sharesFailure,
   TURNS,
+  type TurnClient,
   type TurnRecord,
   writeTurn,
 } from './turn-record.js';
@@ -36,6 +37,8 @@ export interface Turn {
   readonly signal: AbortSignal;
   /** The person is asked to go to this URL, and to enter the code there if there is one; other windows can offer it too. */
   presented(url: string, userCode?: string): void;
+  /** The sign-in is made with this client. */
+  uses(client: TurnClient): void;
   /** The browser came back: from here on this sign-in comes to its own end, unless it presents another URL. */
   arrived(): void;
 }
@@ -90,6 +93,7 @@ interface Leading {
   readonly work: TurnWork;
   url: string | undefined;
   userCode?: string | undefined;
+  client?: TurnClient | undefined;
   /** Whether the browser came back. */
   arrived: boolean;
 }
@@ -197,6 +201,9 @@ export class SignInTurns {
     });
     const turn: Turn = {
       signal: AbortSignal.any([work.signal, needless.signal]),
+      uses(client) {
+        leading.client = client;
+      },
       presented(url, userCode) {
         leading.url = url;
         leading.userCode = userCode;
@@ -224,15 +231,15 @@ export class SignInTurns {
   /** Changes the record again and again, so that those who wait see that its owner lives. */
   async #beat(leading: Leading, ended: AbortSignal): Promise<void> {
     const { owner, work } = leading;
-    let written: string | undefined;
+    let written = presentedIn(leading);
     for (let beat = 1; await this.#paused(LOOK_MS, ended); ) {
       // The URL at once, the rest in its time.
       for (let waitedMs = LOOK_MS; waitedMs < BEAT_MS && presentedIn(leading) === written; waitedMs += LOOK_MS) {
         if (!(await this.#paused(LOOK_MS, ended))) return;
       }
-      const { url, userCode } = leading;
+      const { url, userCode, client } = leading;
       const shown = { ...(url !== undefined && { url }), ...(userCode !== undefined && { userCode }) };
-      const record = { owner, wanted: work.wanted, beat, ...shown };
+      const record = { owner, wanted: work.wanted, beat, ...shown, ...(client && { client }) };
       // A store that fails now is met again by whoever needs it; the person is already at work.
       await this.#renew(record, KEPT_MS).catch(() => undefined);
       written = presentedIn(leading);
@@ -327,7 +334,7 @@ class Ended extends Error {
   }
 }
 
-/** What the person has been shown last. */
-function presentedIn({ url, userCode }: Leading): string | undefined {
-  return url && `${url} ${userCode ?? ''}`;
+/** What the others are to learn at once. */
+function presentedIn({ url, userCode, client }: Leading): string {
+  return `${url ?? ''} ${userCode ?? ''} ${client?.clientId ?? ''}`;
 }

@@ -50,6 +50,7 @@ async function attemptAuthorization<T>(
   try {
     const client = await findClient(parts, discovery, { signal, redirectUri: target.redirectUri });
     attempt.client = client;
+    turn.uses({ issuer: client.issuer, clientId: client.client.client_id });
     const { offlineAccess } = attempt;
     const facts = { request, discovery, client, redirectUri: target.redirectUri, offlineAccess };
     const { transaction, browserUrl, addedOfflineAccess } = await openTransaction(parts, facts);
@@ -92,10 +93,13 @@ async function presentAndWait(
   const { redirectUri } = transaction;
   const remote = options.redirectUrl === undefined ? surroundings.remote : undefined;
   // The wait begins before the browser is opened, so that a fast redirect finds it.
-  const arrival = target.waitForCallback({ state: transaction.state, signal });
+  let over = false;
+  const arrival = target.waitForCallback({ state: transaction.state, signal }).finally(() => {
+    over = true;
+  });
   emit({ type: 'authorization_url', url, redirectUri, ...(remote === undefined ? {} : { remote }) });
   void openForPerson(options, surroundings, url).then((opened) => {
-    if (!opened) emit({ type: 'browser_failed', url });
+    if (!opened && !over) emit({ type: 'browser_failed', url });
   });
   return arrival;
 }

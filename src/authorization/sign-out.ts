@@ -1,9 +1,9 @@
 import type { Challenge } from '../challenge.js';
-import { isMcpOAuthError, type McpOAuthError } from '../errors.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { undamaged } from './adopt-session.js';
-import { type Retirement, retireRegistrations } from './retire-registration.js';
-import { type Revocation, revokeTokens } from './revoke-session.js';
+import { type Retirement, type Retiring, retireRegistrations } from './retire-registration.js';
+import { type Revocation, type Revoking, revokeTokens } from './revoke-session.js';
 import type { AuthSession } from './session.js';
 import { readContext } from './session-context.js';
 import { signedOut } from './session-errors.js';
@@ -13,7 +13,12 @@ import { discoverFor } from './sign-in-attempts.js';
 export interface SignOutOptions {
   /** Forgets a client that was registered dynamically or asked for too, so that the next sign-in begins from nothing. Default: `false`. */
   readonly forgetRegistration?: boolean;
+  /** Ends the part of it that the server has: the session is over here all the same. */
+  readonly signal?: AbortSignal;
 }
+
+/** How long the server may take for all of its part, in ms. */
+const SERVER_PART_MS = 10_000;
 
 /** Draws the MCP server's challenge. */
 export type ChallengeSource = () => Promise<Challenge | undefined>;
@@ -46,16 +51,46 @@ export async function signOut(
   session.parts.dpop.forget();
   // A stream that was opened meanwhile ends too.
   session.streams.end(signedOut());
-  const revocation = tokens === undefined ? { revoked: false } : await revokeTokens(session, tokens);
-  const retirement = await retire(session, tokens, options.forgetRegistration === true, challenge);
+  const atServer = await withinServerPart(session, options.signal, async (signal) => {
+    const { http, store, registrations, parts, options: sessionOptions } = session;
+    const ending = { http, store, registrations, parts, options: sessionOptions, closed: signal };
+    const revocation = tokens === undefined ? { revoked: false } : await revokeTokens(ending, tokens);
+    return { ...(await retire(ending, tokens, options.forgetRegistration === true, challenge)), ...revocation };
+  });
   session.emit({ type: 'signed_out' });
   if (failures.length > 0) throw failures[0];
-  return { ...retirement, ...revocation };
+  return atServer;
 }
+
+/** A server that does not answer keeps nobody waiting for long. */
+async function withinServerPart<T>(
+  { options: { clock }, closed }: AuthSession,
+  given: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const bound = new AbortController();
+  const stop = clock.schedule(SERVER_PART_MS, () => bound.abort(tooSlow()), { keepAlive: true });
+  try {
+    return await work(AbortSignal.any([closed, bound.signal, ...(given === undefined ? [] : [given])]));
+  } finally {
+    stop();
+  }
+}
+
+function tooSlow(): McpOAuthError {
+  return new McpOAuthError(
+    'timeout',
+    `The authorization server did not answer within ${SERVER_PART_MS / 1_000} s. The session is over here; its tokens live on there until they expire.`,
+    { stage: 'token' },
+  );
+}
+
+/** The session that ends, as far as the server has a part in that. */
+type Ending = Revoking & Retiring & Pick<AuthSession, 'parts'>;
 
 /** A failure is an answer, not an exception: the session is over. */
 async function retire(
-  session: AuthSession,
+  session: Ending,
   tokens: TokenSet | undefined,
   forget: boolean,
   challenge: ChallengeSource,
@@ -74,7 +109,7 @@ async function retire(
 const NOTHING: Retirement = { registrationDeleted: false, registrationForgotten: false };
 
 /** Without a session only the server itself says where its clients are registered. */
-async function currentIssuer(session: AuthSession, challenge: ChallengeSource): Promise<string> {
+async function currentIssuer(session: Ending, challenge: ChallengeSource): Promise<string> {
   const request = { reason: 'authorize', challenge: await challenge() } as const;
   const { issuer } = await discoverFor(session.parts, request, session.closed);
   return issuer;

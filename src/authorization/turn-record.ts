@@ -7,6 +7,12 @@ export const TURNS = 'sign-in/';
 /** How a sign-in ended, for those who waited for it. Nothing of it is secret. */
 export type Failure = Pick<McpOAuthError, 'code' | 'stage' | 'message' | 'status' | 'oauthError' | 'url'>;
 
+/** The client of a sign-in. */
+export interface TurnClient {
+  readonly issuer: string;
+  readonly clientId: string;
+}
+
 /** What the windows of one session tell each other of its sign-in. */
 export interface TurnRecord {
   /** Whose turn it is or was. */
@@ -19,6 +25,8 @@ export interface TurnRecord {
   readonly url?: string;
   /** What they have to enter there, for a sign-in by device code. */
   readonly userCode?: string;
+  /** The client that it is made with, once that is known: it is in use. */
+  readonly client?: TurnClient;
   /** How it ended. */
   readonly failure?: Failure;
   /** Where a hosted application was asked to bring its user to: nobody waits for this sign-in. */

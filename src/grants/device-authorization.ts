@@ -39,6 +39,8 @@ const WAITS_MS = [500, 2000];
 /** RFC 8628 section 3.2. */
 const DEFAULT_INTERVAL_S = 5;
 const SHORTEST_INTERVAL_S = 1;
+/** Nobody can enter a code in less. */
+const SHORTEST_LIFETIME_S = 10;
 const LONGEST_LIFETIME_S = 24 * 3600;
 /** Somebody has to type it. */
 const USER_CODE = /^[\x20-\x7e]{1,64}$/;
@@ -120,7 +122,7 @@ async function readAuthorization(
   const answer = await process(response, authorizationServer, client.client_id);
   if (!USER_CODE.test(answer.user_code) || answer.user_code.trim() === '') throw unusable('the user code');
   if (!DEVICE_CODE.test(answer.device_code)) throw unusable('the device code');
-  if (!(answer.expires_in > 0)) throw unusable('the lifetime');
+  if (!(answer.expires_in >= SHORTEST_LIFETIME_S)) throw unusable('the lifetime');
   const lifetimeS = Math.min(answer.expires_in, LONGEST_LIFETIME_S);
   const verificationUri = browserUrl(http, answer.verification_uri);
   const complete = optionalBrowserUrl(http, answer.verification_uri_complete);

@@ -1,7 +1,7 @@
 import { McpOAuthError } from '../errors.js';
 import type { Http } from '../http/index.js';
 import { describeAnswer, isTemporary, readErrorAnswer } from '../oauth-error.js';
-import type { ClientInformation } from '../types.js';
+import type { AuthorizationServerMetadata, ClientInformation } from '../types.js';
 
 /** Where a server that manages registrations takes changes of this one, and what allows them. */
 export interface RegistrationManagement {
@@ -19,14 +19,26 @@ const TOKEN = /^[\x21-\x7e]{1,8192}$/;
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7592.html#section-3 | RFC 7592 section 3}
  */
-export function splitManagement(answer: ClientInformation): {
+export function splitManagement(
+  answer: ClientInformation,
+  { issuer, registration_endpoint: endpoint }: AuthorizationServerMetadata,
+): {
   client: ClientInformation;
   management: RegistrationManagement | undefined;
 } {
   const { registration_access_token: accessToken, registration_client_uri: uri, ...client } = answer;
+  // Elsewhere it would be a request to a server of the answer's choice, with words of its choice.
+  const origins = [issuer, endpoint].flatMap((url) => originOf(url) ?? []);
   const offered =
-    typeof accessToken === 'string' && TOKEN.test(accessToken) && typeof uri === 'string' && URL.canParse(uri);
+    typeof accessToken === 'string' &&
+    TOKEN.test(accessToken) &&
+    typeof uri === 'string' &&
+    origins.includes(originOf(uri) ?? '');
   return { client: client as ClientInformation, management: offered ? { uri, accessToken } : undefined };
+}
+
+function originOf(url: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined;
 }
 
 /**
@@ -49,7 +61,7 @@ export async function deleteRegistration(
   if (isTemporary(answer)) {
     throw new McpOAuthError(
       'server_unavailable',
-      `The authorization server did not delete the registration of this client: ${describeAnswer(answer)}. It can be deleted by another sign-out later.`,
+      `The authorization server did not delete the registration of this client: ${describeAnswer(answer)}. The session is over here all the same.`,
       { stage: 'registration', status: answer.status, oauthError: answer.error },
     );
   }
