@@ -6,6 +6,7 @@ import { measureConcurrency } from './concurrency.js';
 import { measureHotPath } from './hot-path.js';
 import { loadLibrary } from './library.js';
 import { measureLoopbackRatio } from './loopback-ratio.js';
+import { measureMachineCalls } from './machine.js';
 import { countRequests } from './request-counts.js';
 import { measureStores } from './store-times.js';
 
@@ -28,6 +29,8 @@ async function measure(): Promise<unknown> {
       return measureConcurrency(library, server);
     case 'cancel':
       return measureCancel(library, server);
+    case 'machine':
+      return measureMachineCalls(library, server);
     case 'hot-path':
       return measureHotPath(library, JSON.parse(backends) as Backends);
     case 'stores':

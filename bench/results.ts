@@ -6,6 +6,7 @@ import type { FleetResult } from './fleet.js';
 import type { HotPath } from './hot-path.js';
 import type { ImportTime } from './import-time.js';
 import type { LoopbackRatio } from './loopback-ratio.js';
+import type { MachineResult } from './machine.js';
 import type { Packages } from './packages.js';
 import type { SharedSessionResult } from './processes.js';
 import type { FirstResult } from './request-counts.js';
@@ -26,6 +27,7 @@ export interface Results {
   /** Or why this machine cannot. */
   signIn?: SignInTime | { readonly missing: string };
   cancel?: CancelTime;
+  machines?: MachineResult;
   processes?: readonly SharedSessionResult[];
   fleet?: FleetResult;
   /** What this machine lacks for some of it, a sentence each. */

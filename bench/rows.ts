@@ -1,6 +1,7 @@
 import type { Concurrency } from './concurrency.js';
 import type { ContenderName } from './contenders.js';
 import { fleetSections } from './fleet-rows.js';
+import { machineSection } from './machine-rows.js';
 import { processSections } from './process-rows.js';
 import type { FirstResult } from './request-counts.js';
 import type { Results } from './results.js';
@@ -22,6 +23,7 @@ export function sections(results: Results): Section[] {
     requests(results),
     concurrency(results),
     ...signInSections(results),
+    machineSection(results),
     ...processSections(results),
     ...storeSections(results),
     ...fleetSections(results),

@@ -15,6 +15,7 @@ import { runPart, startServer } from './children.js';
 import { measureFleet } from './fleet.js';
 import { measureImportTime } from './import-time.js';
 import { loadLibrary } from './library.js';
+import { measureMachine } from './machine.js';
 import { countPackages } from './packages.js';
 import { measureProcesses } from './processes.js';
 import { renderMarkdown, renderTable } from './render.js';
@@ -73,6 +74,7 @@ async function measureAll(signal: AbortSignal): Promise<Results> {
     await measure('requests', async (address) => ({ requests: await runPart('requests', address, signal) }));
     await measure('concurrency', async (address) => ({ concurrency: await runPart('concurrency', address, signal) }));
     await measure('cancel', async (address) => ({ cancel: await runPart('cancel', address, signal) }));
+    await measure('machines', async () => ({ machines: await measureMachine(signal) }));
     await measure('sign-in', async () => {
       const missing = missingForSignIn();
       return { signIn: missing === undefined ? await measureSignIn(signal) : { missing } };

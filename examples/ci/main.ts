@@ -1,13 +1,14 @@
 /**
  * A job that calls one tool of a protected MCP server, without a person: environment variables in, the tool's answer or a clear
- * failure out, and nothing secret in the output.
+ * failure out, and nothing secret in the output. README.md beside this file has the variables and the exit codes.
  *
  *   MCP_SERVER_URL=https://mcp.example.com/mcp MCP_CLIENT_ID=… MCP_CLIENT_SECRET=… MCP_TOOL=echo MCP_ARGUMENTS='{"text":"hi"}' \
  *     npx tsx examples/ci/main.ts
  */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { extensionCapabilities, isMcpOAuthError, MemoryTokenStore, withOAuth } from 'mcp-oauth-client';
-import { type Environment, grantFrom, SettingError } from './grant-from-environment.js';
+import { grantFrom } from './grant-from-environment.js';
+import { argumentsFrom, type Environment, required, SettingError } from './settings.js';
 
 /** Exit codes: what a pipeline may want to tell apart. */
 const FAILED = 1;
@@ -23,6 +24,7 @@ async function job(environment: Environment): Promise<string> {
     { name: 'ci-job', version: '1.0.0' },
     { capabilities: { ...extensionCapabilities(grant) } },
   );
+  // A job that is over has no use for its tokens, and its machine may be anyone's next.
   const transport = withOAuth(StreamableHTTPClientTransport, serverUrl, { grant, store: new MemoryTokenStore() });
   try {
     await client.connect(transport);
@@ -35,28 +37,30 @@ async function job(environment: Environment): Promise<string> {
   }
 }
 
-function required(environment: Environment, name: string): string {
-  const value = environment[name];
-  if (value === undefined || value === '') throw new SettingError(`${name} is not set.`);
-  return value;
+/** One line for the log, and what the pipeline is told. */
+function failure(error: unknown): { line: string; exitCode: number } {
+  let known = error;
+  // The SDKs wrap what a transport throws.
+  while (known instanceof Error && !isMcpOAuthError(known)) known = known.cause;
+  if (!isMcpOAuthError(known)) {
+    const message = error instanceof Error ? error.message : 'The job failed.';
+    return { line: oneLine(message), exitCode: error instanceof SettingError ? WRONG_SETTINGS : FAILED };
+  }
+  const { code, stage, message, retryable } = known;
+  const exitCode = retryable ? TRY_AGAIN : code === 'invalid_options' ? WRONG_SETTINGS : FAILED;
+  return { line: oneLine(`${code} (${stage}): ${message}`), exitCode };
 }
 
-function argumentsFrom(text = '{}'): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  } catch {
-    // Said below: the parser would quote the text.
-  }
-  throw new SettingError('MCP_ARGUMENTS has to be a JSON object, e.g. {"text":"hi"}.');
+/** A server's text could pretend to be lines of the log. */
+function oneLine(text: string): string {
+  return text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
 }
 
 try {
   console.log(await job(process.env));
 } catch (error) {
-  const { cause } = error as { cause?: unknown };
-  const known = [error, cause].find(isMcpOAuthError);
-  if (known !== undefined) console.error(`${known.code} (${known.stage}): ${known.message}`);
-  else console.error(error instanceof Error ? error.message : 'The job failed.');
-  process.exitCode = error instanceof SettingError ? WRONG_SETTINGS : known?.retryable ? TRY_AGAIN : FAILED;
+  const { line, exitCode } = failure(error);
+  console.error(line);
+  // Not process.exit(): what was written has to arrive.
+  process.exitCode = exitCode;
 }

@@ -189,7 +189,10 @@ export async function startEnterprise(who: Person = person()): Promise<Enterpris
     exchanges.push(asked);
     if (settings.denial !== undefined) {
       const { status = 400, error, error_description: text } = settings.denial;
-      return { status, body: { error, error_description: text === 'echo' ? form.toString() : text } };
+      return {
+        status,
+        body: { error, error_description: text === 'echo' ? `${form.get('subject_token')} ${form}` : text },
+      };
     }
     const subject = await subjectOf(form);
     if (form.get('requested_token_type') !== `${TYPE}id-jag`) return refuse('invalid_request');

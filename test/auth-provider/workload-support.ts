@@ -5,8 +5,8 @@ import { listenOnLoopback, pathOf, readBody, sendJson } from '../../examples/ser
 import type { TestClock } from './support.js';
 
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
-export const PLATFORM = 'https://platform.example.com';
-export const SUBJECT = 'repo:acme/app:ref:refs/heads/main';
+const PLATFORM = 'https://platform.example.com';
+const SUBJECT = 'repo:acme/app:ref:refs/heads/main';
 
 /** An MCP server whose authorization server trusts a platform's statements on its workloads. */
 export interface WorkloadServer {

@@ -121,6 +121,7 @@ describe('jwtBearer()', () => {
     await failure(provider.fetch(server.url, rpc('ping')));
     expect(server.presented).toHaveLength(2);
     current = await server.assertion();
+    clock.advance(1_000);
     expect(await call(provider)).toBe(200);
     expect([server.presented.length, opened]).toEqual([3, []]);
   });
