@@ -37,14 +37,14 @@ export async function keepTokens(
 ): Promise<TokenSet> {
   const options = lease === undefined ? {} : { lease };
   const isOver = () => epoch !== session.signedOut.epoch;
-  const isUnwelcome = explicit !== true && (await session.signedOut.isSet());
-  if (isOver() || isUnwelcome) throw await unwanted(session, given, signedOut());
+  const wasSignedOut = await session.signedOut.isSet();
+  if (isOver() || (wasSignedOut && explicit !== true)) throw await unwanted(session, given, signedOut());
   const before =
     addsToSession === true ? await undamaged(async () => readContext(await session.tokens.current())) : undefined;
   if (isOfAnother(before, given)) throw await unwanted(session, given, accountMismatch());
   const tokens = withAccountOf(before, given);
   // First: a process that dies in between has no session, and not one that it is told it has signed out of.
-  await session.comeBack();
+  if (wasSignedOut) await session.comeBack();
   await session.tokens.setTokens(tokens, options);
   if (isOver()) {
     await session.tokens.clear(options);

@@ -59,15 +59,19 @@ async function attemptAuthorization<T>(
       // Nobody waits: the transaction stays in the store until finishAuthorization() or its expiry.
       throw authorizationRequired(browserUrl);
     }
+    let finished = false;
     try {
       parts.prompted(request.reason);
       turn.presented(browserUrl);
       const arrival = await presentAndWait(parts, target, transaction, browserUrl, signal);
       turn.arrived();
       parts.pending.arrived(transaction.state);
-      return await finish(parts, transaction, arrival, use);
+      const result = await finish(parts, transaction, arrival, use);
+      finished = true;
+      return result;
     } finally {
-      await transactions.drop(transaction.state).catch(() => undefined);
+      // What was taken is gone from the store.
+      if (!finished) await transactions.drop(transaction.state).catch(() => undefined);
       parts.pending.forget(transaction.state);
     }
   } finally {
