@@ -221,7 +221,10 @@ async function usableTokens(session: AuthSession, signal: AbortSignal | undefine
     const renewed = await session.refreshRefused(current.accessToken, signal ?? session.closed);
     return renewed === undefined ? undefined : await session.tokens.current();
   } catch (error) {
-    if (isMcpOAuthError(error) && !error.retryable && !UNCHANGED_BY_SIGN_IN.has(error.code)) return undefined;
+    if (isMcpOAuthError(error) && !error.retryable && !UNCHANGED_BY_SIGN_IN.has(error.code)) {
+      session.parts.dpop.see(await session.tokens.current().catch(() => undefined));
+      return undefined;
+    }
     throw error;
   }
 }

@@ -20,7 +20,10 @@ interface MachineClient {
 
 /** Options of {@link clientCredentials}. */
 export interface ClientCredentialsOptions extends MachineClient {
-  /** The secret, or a function that gets it, e.g. from a secret manager; the function is called for each token request. */
+  /**
+   * The secret, or a function that gets it, e.g. from a secret manager; the function is called for each token request. Once the server
+   * refused it, it is presented again after a wait, of 60 s at most, or at once by `authorize()`.
+   */
   readonly clientSecret: Secret;
   /** How the secret is presented. Default: as the server's metadata says, Basic where it says nothing. */
   readonly authMethod?: 'client_secret_basic' | 'client_secret_post';
@@ -160,7 +163,8 @@ export function privateKeyJwt(options: PrivateKeyJwtOptions): PrivateKeyJwtGrant
 }
 
 /**
- * A workload whose platform (Kubernetes, GitHub Actions, a cloud) says who it is by a JWT. Nobody signs in.
+ * A workload whose platform (Kubernetes, GitHub Actions, a cloud) says who it is by a JWT. Nobody signs in. Several workloads
+ * without a `clientId` over one store need the option `account`, one name each: otherwise they share a session.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7523.html#section-2.1 | RFC 7523 section 2.1}
  */
@@ -170,7 +174,8 @@ export function jwtBearer(options: JwtBearerOptions): JwtBearerGrant {
 
 /**
  * The enterprise's identity provider decides: the user's ID token there becomes an assertion (ID-JAG) for the MCP server's
- * authorization server, and that an access token. Nobody signs in to the MCP server.
+ * authorization server, and that an access token. Nobody signs in to the MCP server. Several users over one store need the option
+ * `account`, one name each: otherwise those of one identity provider and client share a session.
  *
  * @see {@link https://github.com/modelcontextprotocol/ext-auth/blob/main/specification/draft/enterprise-managed-authorization.mdx | Enterprise-Managed Authorization}
  * @see {@link https://www.rfc-editor.org/rfc/rfc8693.html#section-2.1 | RFC 8693 section 2.1}

@@ -41,9 +41,11 @@ export function replayableRequest(input: string | URL | Request, init: RequestIn
 }
 
 function fromInit(url: URL, init: RequestInit): ReplayableRequest {
+  // `fetch` itself leaves `patch` as it is, and a proof names the method that is sent.
+  const method = (init.method ?? 'GET').toUpperCase();
   return {
     url,
-    method: (init.method ?? 'GET').toUpperCase(),
+    method,
     signal: init.signal ?? undefined,
     replayable: !isStream(init.body),
     // Not a getter: in an object that each request makes, one costs more than all the rest of it.
@@ -53,6 +55,7 @@ function fromInit(url: URL, init: RequestInit): ReplayableRequest {
     send: async (fetch, credentials) =>
       fetch(url, {
         ...init,
+        method,
         redirect: 'manual',
         ...(credentials === undefined ? {} : { headers: withCredentials(init.headers, credentials) }),
       }),
@@ -62,15 +65,16 @@ function fromInit(url: URL, init: RequestInit): ReplayableRequest {
 }
 
 function fromRequest(request: Request): ReplayableRequest {
+  const method = request.method.toUpperCase();
   const send = async (url: URL | undefined, fetch: FetchLike, credentials: Credentials | undefined) => {
     // A clone each time keeps the original unread, so that it can be sent again.
     const copy = url === undefined ? request.clone() : new Request(url, request.clone());
     const headers = credentials === undefined ? copy.headers : withCredentials(copy.headers, credentials);
-    return fetch(new Request(copy, { headers, redirect: 'manual' }));
+    return fetch(new Request(copy, { method, headers, redirect: 'manual' }));
   };
   const at = (url: URL | undefined): ReplayableRequest => ({
     url: url ?? new URL(request.url),
-    method: request.method,
+    method,
     signal: request.signal,
     replayable: true,
     mayCancel: () => false,

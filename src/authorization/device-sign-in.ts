@@ -134,7 +134,7 @@ async function byCode(
   const common = { authorizationServer, client: client.client, ...clientCredentialsOf(options), scope, resource };
   const parameters = { ...authorizationParameters, ...request.parameters };
   for (let codes = 1; ; codes += 1) {
-    const how = { http, signal, clock };
+    const how = { http, signal, clock, timeoutMs: options.requestTimeoutMs };
     const deviceAuthorization = await requestDeviceAuthorization({ ...common, parameters }, how);
     if (chosen) assertOwnPage(deviceAuthorization, discovery.issuer);
     if (codes === 1) parts.prompted(request.reason);

@@ -38,6 +38,9 @@ export class DpopSession {
   readonly #parts: DpopSessionParts;
   readonly #provers = new Map<string, Promise<DpopProver>>();
   readonly #proverOf = new WeakMap<TokenSet, Promise<DpopProver>>();
+  /** Whether tokens of this session were seen bound since the last sign-out: what the store says later does not undo that. */
+  #bound = false;
+  #unsent: Promise<ProofKey> | undefined;
 
   constructor(parts: DpopSessionParts) {
     this.#parts = parts;
@@ -54,7 +57,7 @@ export class DpopSession {
       option: this.#parts.options.dpop,
       authorizationServer: discovery.authorizationServer,
       resource: discovery.resourceMetadata,
-      bound: former?.dpop !== undefined,
+      bound: former?.dpop !== undefined || this.#bound,
     });
     if (algorithm === undefined) return undefined;
     if (withoutProofs !== undefined) throw cannotCarryProofs(withoutProofs);
@@ -63,14 +66,24 @@ export class DpopSession {
     return kept?.alg === algorithm ? kept : generateProofKey(algorithm);
   }
 
-  /** The key for tokens that take the place of others without a sign-in. With `dpop: true` a session that was not bound becomes so. */
+  /**
+   * The key for tokens that take the place of others without a sign-in. With `dpop: true`, or where it was bound before, a session that
+   * is not bound becomes so.
+   *
+   * @param tokens - Those that are over: bound ones without their key are renewed by no other, and not as Bearer tokens.
+   * @throws McpOAuthError `store_unreadable` where their key is missing; `dpop_failed` where no key would do
+   */
   async keyToRenew(
     former: ProofKey | undefined,
     authorizationServer: AuthorizationServerMetadata,
+    tokens?: TokenSet,
   ): Promise<ProofKey | undefined> {
+    this.see(tokens);
+    if (former !== undefined) return former;
+    if (tokens !== undefined && isBound(tokens)) throw damagedKey();
     const { dpop: option } = this.#parts.options;
-    if (former !== undefined || option !== true) return former;
-    const algorithm = bindingAlgorithm({ option, authorizationServer, resource: undefined, bound: false });
+    if (option !== true && !this.#bound) return undefined;
+    const algorithm = bindingAlgorithm({ option, authorizationServer, resource: undefined, bound: this.#bound });
     return algorithm && generateProofKey(algorithm);
   }
 
@@ -90,12 +103,16 @@ export class DpopSession {
   }
 
   /**
-   * What has to go with these tokens; `undefined` for Bearer tokens. A bound token without its key is never sent as a Bearer one.
+   * What has to go with these tokens; `undefined` for Bearer tokens. A bound token without its key is never sent as a Bearer one. One
+   * that is not bound where it has to be is not sent at all: it is answered with a 401 in place of the server, so that it is renewed, or
+   * a sign-in replaces it.
    *
    * @throws McpOAuthError `store_unreadable`
    */
   proverOf(tokens: TokenSet | undefined): Promise<DpopProver> | undefined {
-    if (tokens === undefined || !isBound(tokens)) return undefined;
+    this.see(tokens);
+    if (tokens === undefined || this.mayBeBearer(tokens)) return undefined;
+    if (!isBound(tokens)) return this.#refusing();
     const known = this.#proverOf.get(tokens);
     if (known !== undefined) return known;
     const key = readContext(tokens)?.dpop;
@@ -105,14 +122,44 @@ export class DpopSession {
     return prover;
   }
 
-  /** Throws where tokens of this session need proofs that `way` cannot carry. */
-  assertBearer(tokens: TokenSet | undefined, way: string): void {
-    if (this.#parts.options.dpop === true || (tokens !== undefined && isBound(tokens))) throw cannotCarryProofs(way);
+  /** Whether these tokens can be sent: as Bearer tokens, or with the key that they are bound to. */
+  async isUsable(tokens: TokenSet): Promise<boolean> {
+    this.see(tokens);
+    if (!isBound(tokens)) return this.mayBeBearer(tokens);
+    try {
+      return (await this.proverOf(tokens)) !== undefined;
+    } catch {
+      return false;
+    }
   }
 
-  /** Drops the keys from memory. */
+  /** Whether these tokens may be sent as they are: they are not bound, and nothing says that they would have to be. */
+  mayBeBearer(tokens: TokenSet): boolean {
+    return !isBound(tokens) && this.#parts.options.dpop !== true && !this.#bound;
+  }
+
+  /** Throws where tokens of this session need proofs that `way` cannot carry. */
+  assertBearer(tokens: TokenSet | undefined, way: string): void {
+    this.see(tokens);
+    if (this.#parts.options.dpop === true || this.#bound) throw cannotCarryProofs(way);
+  }
+
+  /** Drops the keys from memory, and that there were any: the session is over. */
   forget(): void {
     this.#provers.clear();
+    this.#bound = false;
+  }
+
+  /** Remembers that the session is bound, also where its key is damaged: what replaces it has to be bound as well. */
+  see(tokens: TokenSet | undefined): void {
+    if (tokens !== undefined && isBound(tokens)) this.#bound = true;
+  }
+
+  /** The prover for a token that no proof can help: nothing of it is sent. */
+  async #refusing(): Promise<DpopProver> {
+    this.#unsent ??= generateProofKey('ES256');
+    const prover = await this.prover(await this.#unsent);
+    return { ...prover, sendToken: async () => new Response(null, { status: 401 }) };
   }
 }
 

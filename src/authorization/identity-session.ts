@@ -12,6 +12,7 @@ import type { TokenStore } from '../stores/token-store.js';
 import type { SubjectQuestion } from './machine-request.js';
 import { AuthSession } from './session.js';
 import { readContext } from './session-context.js';
+import type { SigningInGrant } from './session-key.js';
 
 /** An ID token that ends sooner than this is not presented, in ms: the exchange takes its time. */
 const MARGIN_MS = 30_000;
@@ -48,8 +49,9 @@ export function withIdentitySession(
     last = subject.token;
     return subject;
   };
+  const asking: SigningInGrant = { ...grant, subjectToken, signsIn: true };
   return {
-    options: { ...options, grant: { ...grant, subjectToken } },
+    options: { ...options, grant: asking },
     async close() {
       session?.close();
       await session?.released();
@@ -85,7 +87,8 @@ function identityOptions(options: ResolvedOptions, { identityProvider }: Enterpr
     serverUrl: issuer,
     clientInformation: { client_id: clientId, issuer, ...secret },
     registration: 'pre-registered',
-    scope: { override: 'openid profile email offline_access' },
+    // `offline_access` is added where it is offered.
+    scope: { override: 'openid profile email' },
     resource: false,
     grant: authorizationCode(),
     ...(clientKey === undefined ? {} : { clientKey }),

@@ -8,6 +8,7 @@ import {
   type SubjectToken,
 } from '../grant.js';
 import {
+  type IdJag,
   identityProviderClient,
   type MachineClient,
   type RefusedAssertions,
@@ -60,9 +61,9 @@ export async function requestByMachine(
   signal: AbortSignal,
 ): Promise<TokenResult> {
   const { http, options } = parts;
-  const { clock, tokenParameters } = options;
+  const { clock, tokenParameters, requestTimeoutMs: timeoutMs } = options;
   const { authorizationServer, scope, resource, dpop } = request;
-  const how = { http, signal, clock };
+  const how = { http, signal, clock, timeoutMs };
   const common = { authorizationServer, ...client, scope, resource, dpop, tokenParameters };
   switch (grant.type) {
     case 'client_credentials':
@@ -71,8 +72,9 @@ export async function requestByMachine(
     case 'jwt_bearer':
       return requestJwtBearer({ ...common, assertion: grant.assertion, refused: refusedBy(grant) }, how);
     case 'enterprise_managed': {
-      const assertion = await identityAssertion(parts, grant, request, signal);
-      return requestJwtBearer({ ...common, assertion }, how);
+      const { assertion, expiresAt, scope: granted = scope } = await identityAssertion(parts, grant, request, signal);
+      // No more than the identity provider allows: a server could refuse all of it.
+      return requestJwtBearer({ ...common, assertion, expiresAt, scope: granted }, how);
     }
   }
 }
@@ -94,7 +96,7 @@ async function identityAssertion(
   { identityProvider, subjectToken }: EnterpriseManagedGrant,
   { occasion, authorizationServer, scope, resource }: Omit<MachineRequest, 'client'>,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<IdJag> {
   if (resource === undefined) {
     throw new McpOAuthError(
       'invalid_options',
@@ -103,11 +105,11 @@ async function identityAssertion(
     );
   }
   const http = identityProviderHttp(identityProvider.issuer, options);
-  const how = { http, signal, clock: options.clock };
+  const how = { http, signal, clock: options.clock, timeoutMs: options.requestTimeoutMs };
   try {
     const metadata = await identityProviderMetadata(identityProvider.issuer, options, http, signal);
     const { token, type } = await subject(subjectToken, occasion, { ...how, timeoutMs: options.signInTimeoutMs });
-    const { assertion } = await requestIdJag(
+    return await requestIdJag(
       {
         authorizationServer: metadata,
         ...identityProviderClient(identityProvider),
@@ -120,7 +122,6 @@ async function identityAssertion(
       },
       how,
     );
-    return assertion;
   } finally {
     await http.close();
   }

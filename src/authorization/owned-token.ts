@@ -1,34 +1,35 @@
+import type { Clock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import type { BearerTokenGrant, OwnedToken } from '../grant.js';
-import { safeCause } from '../http/index.js';
+import { type SupplyOptions, supplied } from '../grants/index.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import type { SignInRequest } from './sign-in-parts.js';
 
 /** What can stand in an `Authorization` header: visible ASCII. */
 const HEADER_VALUE = /^[\x21-\x7e]+$/;
 
+const WHAT = 'The function given to bearerToken()';
+
+/** How long the owner of a token is waited for. */
+export type OwnerBounds = SupplyOptions & { readonly clock: Clock };
+
 /**
  * Asks the owner of a token for the present one.
  *
- * @param now - ms since the epoch
- * @throws McpOAuthError `authorization_failed` where the function fails or gives no token; what it throws is the cause, unless it is
- * an error of this library
+ * @param bounds - How long a function is waited for, and by which clock.
+ * @throws McpOAuthError `authorization_failed` where the function fails or gives no token; of what it throws the cause has name and code
+ * alone, unless it is an error of this library; `timeout`; `aborted`
  */
-export async function askOwner({ token }: BearerTokenGrant, now: number): Promise<TokenSet> {
-  let given: string | OwnedToken;
-  try {
-    given = typeof token === 'function' ? await token() : token;
-  } catch (error) {
-    if (error instanceof McpOAuthError) throw error;
-    throw failed('The function given to bearerToken() failed; its error is the cause.', safeCause(error));
-  }
+export async function askOwner({ token }: BearerTokenGrant, bounds: OwnerBounds): Promise<TokenSet> {
+  const given: string | OwnedToken =
+    typeof token === 'function' ? await supplied<string | OwnedToken>(token, WHAT, bounds, ownerFailed) : token;
   const { token: accessToken, expiresAt } =
     typeof given === 'string' ? { token: given, expiresAt: undefined } : (given ?? {});
   if (typeof accessToken !== 'string' || !HEADER_VALUE.test(accessToken)) {
     throw failed('bearerToken() gave no token: it has to be a text of visible ASCII characters.');
   }
   const ends = typeof expiresAt === 'number' && Number.isFinite(expiresAt) ? { expiresAt } : {};
-  return { accessToken, tokenType: 'bearer', issuedAt: now, ...ends };
+  return { accessToken, tokenType: 'bearer', issuedAt: bounds.clock.now(), ...ends };
 }
 
 /**
@@ -39,11 +40,11 @@ export async function askOwner({ token }: BearerTokenGrant, now: number): Promis
 export async function ownedTokens(
   grant: BearerTokenGrant,
   { reason, refused }: SignInRequest,
-  now: number,
+  bounds: OwnerBounds,
 ): Promise<TokenSet> {
   if (reason === 'step-up') throw ownedTokenInsufficient();
   if (reason === 'unauthorized' && refused !== undefined) throw ownedTokenRejected();
-  return askOwner(grant, now);
+  return askOwner(grant, bounds);
 }
 
 /** Asked once more, the owner gave the same token, or one that was refused too. */
@@ -62,6 +63,10 @@ function ownedTokenInsufficient(): McpOAuthError {
     'The MCP server asks for more scope than the token has that bearerToken() gave. Get one with more scope from whoever issues it.',
     { stage: 'step-up', status: 403, oauthError: 'insufficient_scope' },
   );
+}
+
+function ownerFailed(cause: Error | undefined): McpOAuthError {
+  return failed(`${WHAT} failed. The cause says with which kind of error.`, cause);
 }
 
 function failed(message: string, cause?: unknown): McpOAuthError {

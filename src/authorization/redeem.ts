@@ -19,7 +19,7 @@ export async function redeem(
 ): Promise<TokenSet> {
   const { authorizationServer, client, redirectUri, codeVerifier, resource, scope, state } = transaction;
   const callbackParameters = validateCallback({ authorizationServer, clientId: client.client_id, url, state });
-  const { tokenParameters, clock } = parts.options;
+  const { tokenParameters, clock, requestTimeoutMs: timeoutMs } = parts.options;
   const dpop = transaction.dpop && (await parts.dpop.prover(transaction.dpop));
   const result = await exchangeCode(
     {
@@ -34,7 +34,7 @@ export async function redeem(
       ...(resource === undefined ? {} : { resource }),
       ...(tokenParameters === undefined ? {} : { tokenParameters }),
     },
-    { http: parts.http, signal, clock },
+    { http: parts.http, signal, clock, timeoutMs },
   );
   if (result.client !== undefined) await rememberClient(parts, transaction, result.client);
   const account = accountFromClaims(result.idTokenClaims);

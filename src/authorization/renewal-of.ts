@@ -13,15 +13,18 @@ export function renewalOf(
   parts: () => SignInParts,
 ): Pick<TokenManagerOptions, 'refresh' | 'isRefreshable' | 'isFinal'> {
   if (grant?.type === 'bearer_token') {
-    const refresh = () => askOwner(grant, parts().options.clock.now());
+    const refresh = (_tokens: unknown, { signal }: { signal: AbortSignal }) => {
+      const { clock, requestTimeoutMs: timeoutMs } = parts().options;
+      return askOwner(grant, { clock, timeoutMs, signal });
+    };
     return { refresh, isRefreshable: () => true, isFinal: () => false };
   }
   if (isMachineGrant(grant)) {
     return {
       refresh: (tokens, { signal }) => renewByMachine(parts(), grant, tokens, signal),
       isRefreshable: (tokens) => tokens.context !== undefined,
-      // A person has to sign in, which is not for a renewal to wait for.
-      isFinal: (error) => isMcpOAuthError(error) && error.code === 'interaction_required',
+      // A person has to sign in, which is not for a renewal to wait for; or the tokens are of another client or issuer.
+      isFinal: (error) => isMcpOAuthError(error) && ['interaction_required', 'client_mismatch'].includes(error.code),
     };
   }
   return {

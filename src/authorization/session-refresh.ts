@@ -38,9 +38,9 @@ async function present(
   tokens: TokenSet,
   signal: AbortSignal,
 ): Promise<TokenSet> {
-  const { tokenParameters, clock } = parts.options;
+  const { tokenParameters, clock, requestTimeoutMs: timeoutMs } = parts.options;
   const client = currentClient(parts.options, context);
-  const key = await parts.dpop.keyToRenew(context.dpop, context.authorizationServer);
+  const key = await parts.dpop.keyToRenew(context.dpop, context.authorizationServer, tokens);
   const result = await refreshTokens(
     {
       authorizationServer: context.authorizationServer,
@@ -52,7 +52,7 @@ async function present(
       ...(tokens.scope === undefined ? {} : { previousScope: tokens.scope }),
       ...(tokenParameters === undefined ? {} : { tokenParameters }),
     },
-    { http: parts.http, signal, clock },
+    { http: parts.http, signal, clock, timeoutMs },
   );
   const bound = key === undefined ? {} : { dpop: key };
   const next = { ...context, client: result.client ?? client, ...bound };

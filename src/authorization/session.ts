@@ -1,6 +1,6 @@
 import { abortError, McpOAuthError } from '../errors.js';
 import { emitter, type OnEvent } from '../events.js';
-import { isWithoutPerson } from '../grant.js';
+import { isMachineGrant, isWithoutPerson } from '../grant.js';
 import { createHttp, type Http } from '../http/index.js';
 import { detectSurroundings, type Surroundings } from '../loopback/index.js';
 import type { ResolvedOptions } from '../options.js';
@@ -215,8 +215,9 @@ export class AuthSession {
     const current = this.tokens.peek();
     if (current !== undefined && current.accessToken !== token) return current.accessToken;
     if (token !== this.#lastRefused) {
-      this.#lastRefused = token;
+      // In this order: what was not let through counts again.
       if (!this.#forcedRefreshes.take('')) throw tokenRejected();
+      this.#lastRefused = token;
     }
     const refreshed = await this.tokens.refresh(token, { signal });
     return refreshed === token ? undefined : refreshed;
@@ -226,6 +227,7 @@ export class AuthSession {
   resetLimits(): void {
     this.#limits.reset();
     this.#forcedRefreshes.reset();
+    this.tokens.retryRefresh();
     forgetRefusals(this.options.grant);
   }
 
@@ -380,7 +382,8 @@ export class AuthSession {
   }
 
   async #preferredIssuer(): Promise<string | undefined> {
-    const given = this.options.clientInformation;
+    const { clientInformation: given, grant } = this.options;
+    if (isMachineGrant(grant) && grant.issuer !== undefined) return grant.issuer;
     if (typeof given === 'object' && given.issuer !== undefined) return given.issuer;
     return (await storedContext(this.tokens))?.issuer;
   }

@@ -89,6 +89,8 @@ export interface ClientWanted {
   readonly signal: AbortSignal;
   /** Absent for a sign-in by device code. */
   readonly redirectUri?: string;
+  /** Whether the client is to present assertions, which nobody is redirected for. */
+  readonly forAssertions?: boolean;
   /** Whether the application may be asked for a client. Default true. */
   readonly mayAsk?: boolean;
 }

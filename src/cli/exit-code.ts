@@ -1,4 +1,5 @@
 import { isMcpOAuthError, type McpOAuthErrorCode } from '../errors.js';
+import { CommandError } from './command-error.js';
 import { UsageError } from './usage-error.js';
 
 /** What the process ends with. */
@@ -22,6 +23,14 @@ export const EXIT_CODES_HELP = `Exit codes:
   5    the server cannot be reached now, try again later
   130  interrupted (Ctrl-C)`;
 
+/** The same of `doctor`, which signs nobody in. */
+export const DOCTOR_EXIT_CODES_HELP = `Exit codes:
+  0    no problem was found
+  1    a problem was found, or it failed
+  2    wrong usage
+  5    nothing was found but what may pass: try again later
+  130  interrupted (Ctrl-C)`;
+
 const SIGN_IN_NEEDED: ReadonlySet<McpOAuthErrorCode> = new Set([
   'authorization_required',
   'interaction_required',
@@ -38,6 +47,7 @@ const DENIED: ReadonlySet<McpOAuthErrorCode> = new Set([
 /** The exit code that belongs to an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof CommandError) return error.exitCode ?? EXIT.failure;
   if (!isMcpOAuthError(error)) return EXIT.failure;
   if (error.code === 'invalid_options') return EXIT.usage;
   if (SIGN_IN_NEEDED.has(error.code)) return EXIT.signInNeeded;

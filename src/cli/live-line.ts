@@ -5,14 +5,17 @@ import type { Io } from './io.js';
 /** How often the time left is shown anew, in ms. */
 const TICK_MS = 1_000;
 
+/** A URL that a terminal wrapped is pasted as several lines at once: one that none follows within this time is the last, in ms. */
+const PASTE_MS = 100;
+
 /** What is waited for. */
 export interface Waiting {
   /** e.g. `Waiting for the browser`. */
   readonly what: string;
   /** When it is given up, in ms since the epoch. */
   readonly endsAt: number;
-  /** What may be typed meanwhile, and who gets the line. Only where stdin is a terminal. */
-  readonly input?: { readonly invitation: string; readonly onLine: (line: string) => void } | undefined;
+  /** What may be typed meanwhile, and who gets it: a line, or the lines of one paste. Only where stdin is a terminal. */
+  readonly input?: { readonly invitation: string; readonly onText: (text: string) => void } | undefined;
 }
 
 /** A line at the bottom of a terminal that shows what is waited for. Outside a terminal it is written once, and nothing moves. */
@@ -60,8 +63,20 @@ export function startLiveLine(io: Io, { what, endsAt, input }: Waiting): LiveLin
     cancelTick = clock.schedule(TICK_MS, tick);
   };
 
+  const pasted: string[] = [];
+  let cancelPaste = () => {};
+  const handOver = () => {
+    // The end of a paste need not end a line: what stands there without one belongs to it.
+    if (reader !== undefined && reader.line !== '') {
+      cancelPaste = clock.schedule(PASTE_MS, handOver);
+      return;
+    }
+    input?.onText(pasted.splice(0).join('\n'));
+  };
   reader?.on('line', (line) => {
-    if (line.trim() !== '') input?.onLine(line.trim());
+    if (line.trim() !== '') pasted.push(line.trim());
+    cancelPaste();
+    if (pasted.length > 0) cancelPaste = clock.schedule(PASTE_MS, handOver);
     draw();
   });
   // A terminal in raw mode gives Ctrl-C as a key.
@@ -85,6 +100,7 @@ export function startLiveLine(io: Io, { what, endsAt, input }: Waiting): LiveLin
       if (ended) return;
       ended = true;
       cancelTick();
+      cancelPaste();
       clear();
       reader?.close();
     },

@@ -17,9 +17,11 @@ const interrupt = () => {
 };
 process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt);
 for (const stream of [process.stdout, process.stderr]) {
-  // Whoever read the pipe has gone (`| head`): what is left to say is for nobody.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+    // Whoever read the pipe has gone (`| head`): what is left to say is for nobody.
+    if (code === 'EPIPE') return;
+    if (stream === process.stdout) process.stderr.write(`error: the output could not be written (${code}).\n`);
+    process.exit(EXIT.failure);
   });
 }
 

@@ -1,8 +1,12 @@
 import { withOAuth } from '../with-oauth.js';
+import { ownError } from './causes.js';
 import type { Io } from './io.js';
+import { mcpFailure } from './mcp-failure.js';
 import { loadSdk, type McpClient, type McpRequestOptions } from './mcp-sdk.js';
 import type { TransportFlags } from './options.js';
 import type { OpenedProvider } from './provider.js';
+import { diagnose } from './remedy.js';
+import type { RepeatedFlags } from './shell.js';
 import { APPLICATION } from './storage.js';
 
 /** How long the server may take for an answer, in ms, beside the time that a person needs. */
@@ -14,10 +18,14 @@ export interface McpSession {
   readonly request: () => McpRequestOptions;
 }
 
-/** Connects to the MCP server, works with it, and leaves nothing open. */
+/**
+ * Connects to the MCP server, works with it, and leaves nothing open.
+ *
+ * @throws CommandError `mcp_failed` for what an SDK throws, in words that are short and clean; and what the library throws
+ */
 export async function withMcpSession<T>(
   io: Io,
-  target: { readonly command: string; readonly url: string; readonly flags: TransportFlags },
+  target: { readonly command: string; readonly url: string; readonly flags: TransportFlags & RepeatedFlags },
   opened: OpenedProvider,
   work: (session: McpSession) => Promise<T>,
 ): Promise<T> {
@@ -35,6 +43,9 @@ export async function withMcpSession<T>(
   try {
     await client.connect(transport, request());
     return await work({ client, request });
+  } catch (error) {
+    if (ownError(error) !== undefined || io.signal.aborted) throw error;
+    throw mcpFailure(error, diagnose({ ...target, platform: io.platform }));
   } finally {
     io.signal.removeEventListener('abort', stop);
     await client.close().catch(() => undefined);

@@ -1,6 +1,16 @@
-import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { EXIT_CODES_HELP } from './exit-code.js';
-import { printable } from './printable.js';
+import {
+  absoluteUrl,
+  addedHost,
+  addedIssuerPair,
+  addedParameter,
+  addedUrl,
+  port,
+  resourceIndicator,
+  secondsUpTo,
+  serverUrl,
+} from './option-values.js';
 
 /** Which session is meant, and where it is kept. */
 export interface StoreFlags {
@@ -9,12 +19,19 @@ export interface StoreFlags {
   readonly directory?: string;
 }
 
+/** Which hosts are trusted beyond the address rule. */
+export interface NetworkFlags {
+  readonly allowInsecureHttp?: readonly string[];
+  readonly allowPrivateNetwork?: readonly string[];
+}
+
 /** How a person signs in. */
-export interface SignInFlags {
+export interface SignInFlags extends NetworkFlags {
   readonly clientId?: string;
   readonly clientSecretEnv?: string;
   readonly clientMetadataUrl?: string;
   readonly registration?: 'auto' | 'pre-registered' | 'cimd' | 'dynamic';
+  readonly initialAccessTokenEnv?: string;
   readonly callbackHost?: string;
   readonly callbackPort?: number;
   readonly callbackPath?: string;
@@ -24,6 +41,13 @@ export interface SignInFlags {
   readonly timeout?: number;
   readonly interactive?: true;
   readonly nonInteractive?: true;
+  /** An absolute URL, or `none`. */
+  readonly resource?: string;
+  readonly resourceMetadataUrl?: string;
+  readonly scopeOverride?: string;
+  readonly authorizationParameter?: Readonly<Record<string, string>>;
+  readonly metadataIssuer?: Readonly<Record<string, string>>;
+  readonly assumeS256?: readonly string[];
 }
 
 /** How the outcome is shown. */
@@ -42,12 +66,11 @@ export function urlArgument(flags = '<url>'): Argument {
   return new Argument(flags, 'the MCP endpoint, e.g. https://mcp.example.com/mcp').argParser(serverUrl);
 }
 
-function serverUrl(value: string): string {
-  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return new URL(value).href;
-  const completed = `https://${value}`;
-  const hint = /^[\w.-]+(:\d+)?(\/|$)/.test(value) && URL.canParse(completed) ? ` Write ${completed}.` : '';
-  throw new InvalidArgumentError(`${printable(value, 200)} is not an absolute https URL.${hint}`);
-}
+const adder = (command: Command, group: string) => (flags: string, description: string, parse?: OptionParser) => {
+  const option = new Option(flags, description).helpGroup(group);
+  command.addOption(parse === undefined ? option : option.argParser(parse as Parameters<Option['argParser']>[0]));
+};
+type OptionParser = (value: string, previous: never) => unknown;
 
 const STORE_GROUP = 'Where the session is kept (default: the keychain, else files):';
 
@@ -65,35 +88,75 @@ export function addStoreOptions(command: Command): Command {
     );
 }
 
-const SIGN_IN_GROUP = 'How to sign in, where that is needed:';
+const NETWORK_GROUP = 'Hosts that you trust beyond the rule (both can be repeated):';
 
-/** Adds the options of a sign-in. `explicit`: the command is a request to sign in, and does not guess whether someone is there. */
-export function addSignInOptions(command: Command, { explicit }: { readonly explicit: boolean }): Command {
-  const add = (option: Option) => void command.addOption(option.helpGroup(SIGN_IN_GROUP));
-  add(new Option('--client-id <id>', 'a client that you registered with the authorization server yourself'));
-  add(new Option('--client-secret-env <var>', 'the environment variable that holds its secret'));
-  add(new Option('--client-metadata-url <url>', 'the https URL of a Client ID Metadata Document'));
-  add(
-    new Option('--registration <mode>', 'how to get a client id (default: auto)').choices([
-      'auto',
-      'pre-registered',
-      'cimd',
-      'dynamic',
-    ]),
-  );
-  add(new Option('--callback-host <host>', 'where the browser comes back: 127.0.0.1 (default), ::1 or localhost'));
-  add(new Option('--callback-port <port>', 'a fixed port for it (default: a free one)').argParser(port));
-  add(new Option('--callback-path <path>', 'its path (default: /callback)'));
-  add(new Option('--device', 'with a short code that is entered on any device, without a browser here'));
-  add(new Option('--dpop', 'ask for tokens that are bound to a key, where both servers offer that (not for token)'));
-  add(new Option('--no-browser', 'show the URL, and open no browser'));
-  add(new Option('--timeout <seconds>', 'how long the sign-in may take (default: 300)').argParser(seconds));
+/** Adds the options that widen the address rule. */
+export function addNetworkOptions(command: Command): Command {
+  const add = adder(command, NETWORK_GROUP);
+  add('--allow-insecure-http <host>', 'plain http to this host: anyone on the way can take the token', addedHost);
+  add('--allow-private-network <host>', 'this host may lie in a more private network than the server', addedHost);
+  return command;
+}
+
+const SIGN_IN_GROUP = 'How to sign in, where that is needed:';
+const CLIENT_GROUP = 'The client (default: the server registers one):';
+const DEVIATION_GROUP = 'For servers that deviate (docs/servers.md):';
+const LONGEST_SIGN_IN_S = 86_400;
+
+/**
+ * Adds the options of a sign-in. `explicit`: the command is a request to sign in, and does not guess whether someone is there.
+ * `dpop`: whether it can use tokens that are bound to a key.
+ */
+export function addSignInOptions(
+  command: Command,
+  { explicit, dpop = true }: { readonly explicit: boolean; readonly dpop?: boolean },
+): Command {
+  const add = adder(command, SIGN_IN_GROUP);
+  add('--device', 'with a short code that is entered on any device, without a browser here');
+  add('--no-browser', 'show the URL, and open no browser');
+  add('--timeout <seconds>', 'how long the sign-in may take (default: 300)', secondsUpTo(LONGEST_SIGN_IN_S));
+  add('--callback-host <host>', 'where the browser comes back: 127.0.0.1 (default), ::1 or localhost');
+  add('--callback-port <port>', 'a fixed port for it, or 0 for a free one (default: the one of before)', port);
+  add('--callback-path <path>', 'its path (default: /callback)');
+  if (dpop) add('--dpop', 'ask for tokens that are bound to a key, where both servers offer that');
   if (!explicit) {
-    add(new Option('--interactive', 'sign in even where stdin or stderr is no terminal').conflicts('nonInteractive'));
+    command.addOption(
+      new Option('--interactive', 'sign in even where stdin or stderr is no terminal')
+        .conflicts('nonInteractive')
+        .helpGroup(SIGN_IN_GROUP),
+    );
   }
-  return command.addOption(
-    new Option('--non-interactive', 'never ask anyone: fail at once with the command to run').helpGroup(SIGN_IN_GROUP),
+  add('--non-interactive', 'never ask anyone: fail at once with the command to run');
+  addClientOptions(command);
+  addDeviationOptions(command);
+  return addNetworkOptions(command);
+}
+
+function addClientOptions(command: Command): void {
+  const add = adder(command, CLIENT_GROUP);
+  add('--client-id <id>', 'a client that you registered with the authorization server yourself');
+  add('--client-secret-env <var>', 'the environment variable that holds its secret');
+  add('--client-metadata-url <url>', 'the https URL of a Client ID Metadata Document');
+  command.addOption(
+    new Option('--registration <mode>', 'how to get a client id (default: auto)')
+      .choices(['auto', 'pre-registered', 'cimd', 'dynamic'])
+      .helpGroup(CLIENT_GROUP),
   );
+  add('--initial-access-token-env <var>', 'the environment variable that holds the token that its registration wants');
+}
+
+function addDeviationOptions(command: Command): void {
+  const add = adder(command, DEVIATION_GROUP);
+  add('--resource <uri>', 'the resource indicator to send; none omits it', resourceIndicator);
+  add('--resource-metadata-url <url>', 'where the resource metadata is', absoluteUrl);
+  add('--scope-override <scopes>', 'ask for these scopes, whatever the server names');
+  add('--authorization-parameter <name=value>', 'add it to the authorization request (repeatable)', addedParameter);
+  add(
+    '--metadata-issuer <issuer=other>',
+    "allow this issuer's metadata to name the other (repeatable)",
+    addedIssuerPair,
+  );
+  add('--assume-s256 <issuer>', 'this issuer supports PKCE, though it does not say so (repeatable)', addedUrl);
 }
 
 /** Adds the options of the output. */
@@ -113,22 +176,15 @@ export function addTransportOption(command: Command): Command {
 }
 
 /** Adds what stands at the end of every command's `--help`. */
-export function addExamples(command: Command, examples: readonly string[], note?: string): Command {
+export function addExamples(
+  command: Command,
+  examples: readonly string[],
+  note?: string,
+  exitCodes = EXIT_CODES_HELP,
+): Command {
   const lines = examples.map((example) => `  $ ${example}`).join('\n');
   return command.addHelpText(
     'after',
-    `${note === undefined ? '' : `\n${note}\n`}\nExamples:\n${lines}\n\n${EXIT_CODES_HELP}`,
+    `${note === undefined ? '' : `\n${note}\n`}\nExamples:\n${lines}\n\n${exitCodes}`,
   );
-}
-
-function port(value: string): number {
-  const number = Number(value);
-  if (/^\d{1,5}$/.test(value) && number >= 1 && number <= 65_535) return number;
-  throw new InvalidArgumentError('It must be a number from 1 to 65535.');
-}
-
-function seconds(value: string): number {
-  const number = Number(value);
-  if (/^\d+(\.\d+)?$/.test(value) && number > 0 && number <= 86_400) return number;
-  throw new InvalidArgumentError('It must be a number of seconds above 0, at most 86400.');
 }

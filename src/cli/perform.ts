@@ -1,12 +1,13 @@
 import type { Io } from './io.js';
-import type { OutputFlags, SignInFlags, StoreFlags } from './options.js';
+import type { OutputFlags } from './options.js';
 import { type OpenedProvider, type OpenOptions, openProvider } from './provider.js';
 import { reportError, reportInterruption } from './report.js';
+import type { RepeatedFlags } from './shell.js';
 
 /** Runs the work of a command, reports its failure, and says what the process ends with. */
 export async function perform(
   io: Io,
-  { url, flags }: { readonly url?: string | undefined; readonly flags: StoreFlags & OutputFlags },
+  { url, flags }: { readonly url?: string | undefined; readonly flags: RepeatedFlags & OutputFlags },
   work: (context: { scope?: readonly string[] | undefined }) => Promise<number>,
 ): Promise<void> {
   const json = flags.json === true;
@@ -24,7 +25,7 @@ export async function perform(
 export function performWithProvider(
   io: Io,
   url: string,
-  options: OpenOptions & { readonly flags: StoreFlags & SignInFlags & OutputFlags },
+  options: OpenOptions,
   work: (opened: OpenedProvider) => Promise<number>,
 ): Promise<void> {
   return perform(io, { url, flags: options.flags }, async (context) => {

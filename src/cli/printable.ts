@@ -1,6 +1,9 @@
-/** What may steer a terminal, or hide and reorder text: control characters, bidi controls, invisible and tag characters, lone surrogates. */
+/**
+ * What may steer a terminal, or hide and reorder text: control and format characters, invisible ones, line separators, lone
+ * surrogates. What joins the parts of an emoji or of a script's letters stays.
+ */
 const UNSAFE =
-  /[\p{Cc}\p{Cs}\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
+  /(?!\u200c|\u200d|\ufe0f)[\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff0-\ufffb]/gu;
 
 const REPLACEMENT = '\ufffd';
 

@@ -1,23 +1,23 @@
 import { type AuthProvider, createAuthProviderOn, type Session } from '../auth-provider.js';
 import type { AuthEvent } from '../events.js';
-import { deviceCode } from '../grant.js';
-import type { AuthProviderOptions, StepUpRequest } from '../options.js';
-import type { PreRegisteredClient } from '../types.js';
+import type { StepUpRequest } from '../options.js';
 import { eventLines } from './event-lines.js';
 import type { Io } from './io.js';
 import type { OutputFlags, SignInFlags, StoreFlags } from './options.js';
 import { printable } from './printable.js';
+import { opensBrowser, providerOptions } from './provider-options.js';
 import { askYesNo } from './question.js';
 import { type SignInScreen, signInScreen } from './sign-in-screen.js';
 import { APPLICATION, openGivenStore } from './storage.js';
-import { UsageError } from './usage-error.js';
 
 /** How long a sign-in may take, in ms, where nothing else is said. */
 const SIGN_IN_MS = 300_000;
 
+type Flags = StoreFlags & SignInFlags & OutputFlags;
+
 /** What opens a provider. */
 export interface OpenOptions {
-  readonly flags: StoreFlags & SignInFlags & OutputFlags;
+  readonly flags: Flags;
   /** Whether the command is itself the request to sign in; otherwise it looks whether somebody is there. */
   readonly explicit: boolean;
   /** Whether stdin is free to paste a URL into. */
@@ -72,9 +72,7 @@ export async function openProvider(io: Io, url: string, options: OpenOptions): P
     timeouts: { signIn: signInMs },
     ...(given === undefined ? {} : { store: given.store }),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
-    ...accountOptions(flags),
-    ...clientOptions(io, flags),
-    ...browserOptions(io, flags),
+    ...providerOptions(io, flags),
   });
   return {
     provider,
@@ -96,11 +94,6 @@ function mayAsk(io: Io, { flags, explicit }: OpenOptions): boolean {
   if (flags.nonInteractive === true) return false;
   if (explicit || flags.interactive === true) return true;
   return io.stdin.isTTY === true && io.stderr.isTTY === true;
-}
-
-/** With a short code the browser is on whichever device the person likes. */
-function opensBrowser({ browser, device }: SignInFlags): boolean {
-  return browser !== false && device !== true;
 }
 
 function screenFor(
@@ -131,53 +124,4 @@ async function askForScope(
     return true;
   }
   return askYesNo(io, `For ${what} the server asks for more scope: ${scopes}. Ask for it by a sign-in?`, signal);
-}
-
-function accountOptions({ account }: StoreFlags): Pick<AuthProviderOptions, 'account'> {
-  return account === undefined ? {} : { account };
-}
-
-function clientOptions(io: Io, flags: SignInFlags): Partial<AuthProviderOptions> {
-  const { clientId, clientSecretEnv, clientMetadataUrl, registration } = flags;
-  if (clientId === undefined && clientSecretEnv !== undefined) {
-    throw new UsageError('--client-secret-env needs --client-id.');
-  }
-  if (registration === 'pre-registered' && clientId === undefined) {
-    throw new UsageError('--registration pre-registered needs --client-id.');
-  }
-  if (registration === 'cimd' && clientMetadataUrl === undefined) {
-    throw new UsageError('--registration cimd needs --client-metadata-url.');
-  }
-  return {
-    ...(clientId === undefined ? {} : { clientInformation: preRegistered(io, clientId, clientSecretEnv) }),
-    ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl }),
-    ...(registration === undefined ? {} : { registration }),
-  };
-}
-
-/** A secret never stands in an argument, where every user of the machine can read it. */
-function preRegistered(io: Io, clientId: string, variable: string | undefined): PreRegisteredClient {
-  if (variable === undefined) return { client_id: clientId };
-  const secret = io.env[variable];
-  if (secret === undefined || secret === '') {
-    throw new UsageError(
-      `The environment variable ${printable(variable, 100)} that --client-secret-env names is empty.`,
-    );
-  }
-  return { client_id: clientId, client_secret: secret };
-}
-
-function browserOptions(io: Io, flags: SignInFlags): Partial<AuthProviderOptions> {
-  const { callbackHost: host, callbackPort: port, callbackPath: path } = flags;
-  const openBrowser = opensBrowser(flags) ? io.openBrowser : () => false;
-  return {
-    loopback: {
-      ...(host === undefined ? {} : { host }),
-      ...(port === undefined ? {} : { port }),
-      ...(path === undefined ? {} : { path }),
-    },
-    ...(flags.device === true ? { grant: deviceCode() } : {}),
-    ...(flags.dpop === true ? { dpop: 'auto' as const } : {}),
-    ...(openBrowser === undefined ? {} : { openBrowser }),
-  };
 }

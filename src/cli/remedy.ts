@@ -1,11 +1,11 @@
 import type { McpOAuthError, McpOAuthErrorCode } from '../errors.js';
-import type { StoreFlags } from './options.js';
-import { commandLine, shellQuote } from './shell.js';
+import { inFlags } from './library-words.js';
+import { commandLine, type NamedCommand, type RepeatedFlags, shellQuote } from './shell.js';
 
 /** What the command knows of the server that an error is about. */
 export interface RemedyContext {
   readonly url: string;
-  readonly flags: StoreFlags;
+  readonly flags: RepeatedFlags;
   readonly platform: NodeJS.Platform;
   /** The scopes that a step-up asked for. */
   readonly scope?: readonly string[] | undefined;
@@ -14,7 +14,7 @@ export interface RemedyContext {
 type Remedy = (context: RemedyContext) => string;
 
 const line =
-  (command: string, extra: readonly string[] = []): Remedy =>
+  (command: NamedCommand, extra: readonly string[] = []): Remedy =>
   ({ url, flags, platform }) =>
     commandLine(command, url, flags, platform, extra);
 
@@ -24,7 +24,9 @@ const login: Remedy = (context) => {
   return `Run: ${line('login', wanted)(context)}`;
 };
 
-const diagnose: Remedy = (context) => `To see every step and what is wrong with it, run: ${line('doctor')(context)}`;
+/** What there is to do where nothing better is known. */
+export const diagnose: Remedy = (context) =>
+  `To see every step and what is wrong with it, run: ${line('doctor')(context)}`;
 
 const ownClient: Remedy = (context) =>
   `Register a client with the server's operator, then run: ${line('login', ['--client-id', 'ID'])(context)} (and --client-secret-env VAR where it has a secret).`;
@@ -71,7 +73,7 @@ const MESSAGES: Readonly<Partial<Record<McpOAuthErrorCode, string>>> = {
   signed_out: 'The session was signed out.',
 };
 
-/** What a person reads of an error. */
+/** What a person reads of an error: the command's flags, where the library names its options. */
 export function messageFor({ code, message }: McpOAuthError): string {
-  return MESSAGES[code] ?? message;
+  return MESSAGES[code] ?? inFlags(message);
 }

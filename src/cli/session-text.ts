@@ -1,4 +1,4 @@
-import type { Session, SessionStore } from '../auth-provider.js';
+import type { Session } from '../auth-provider.js';
 import type { StoredSession } from '../authorization/list-sessions.js';
 import type { RegistrationKind } from '../types.js';
 import { relativeTime } from './duration.js';
@@ -6,8 +6,16 @@ import { printable } from './printable.js';
 import type { Paint } from './style.js';
 
 /** What there is to say of a session, wherever it was read. */
-type Facts = Omit<Session, 'store'> &
-  Partial<Pick<StoredSession, 'accountKey' | 'error'>> & { readonly store: SessionStore };
+type Facts = Omit<Session, 'store'> & Partial<Pick<StoredSession, 'accountKey' | 'error'>>;
+
+/** What is shown of a session. */
+export interface SessionTextOptions {
+  /** Where it is kept. */
+  readonly keptIn: string;
+  /** ms since the epoch */
+  readonly now: number;
+  readonly paint: Paint;
+}
 
 const REGISTRATIONS: Readonly<Record<RegistrationKind, string>> = {
   'pre-registered': 'registered by hand',
@@ -16,17 +24,10 @@ const REGISTRATIONS: Readonly<Record<RegistrationKind, string>> = {
   asked: 'registered by hand',
 };
 
-const PLACES: Readonly<Record<SessionStore['kind'], string>> = {
-  keychain: "the system's keychain",
-  file: 'encrypted files',
-  given: 'the store that was given',
-  memory: 'memory only',
-};
-
 const LABEL_WIDTH = 12;
 
 /** A session in lines: the server, and beneath it what is known. */
-export function sessionText(url: string, facts: Facts, now: number, paint: Paint): string {
+export function sessionText(url: string, facts: Facts, { keptIn, now, paint }: SessionTextOptions): string {
   const rows: (readonly [string, string])[] = [['Signed in', signedInText(facts, paint)]];
   if (facts.accountKey !== undefined) rows.push(['Account', printable(facts.accountKey)]);
   if (facts.error !== undefined) rows.push(['Unreadable', printable(facts.error.message)]);
@@ -37,8 +38,7 @@ export function sessionText(url: string, facts: Facts, now: number, paint: Paint
     const kind = facts.registration === undefined ? '' : ` (${REGISTRATIONS[facts.registration]})`;
     rows.push(['Client', `${printable(facts.clientId, 500)}${kind}`]);
   }
-  const { kind, reason } = facts.store;
-  rows.push(['Kept in', `${PLACES[kind]}${reason === undefined ? '' : `. ${printable(reason)}`}`]);
+  rows.push(['Kept in', printable(keptIn)]);
   const lines = rows.map(([label, text]) => `  ${paint('dim', label.padEnd(LABEL_WIDTH))}${text}`);
   return [paint('bold', printable(url)), ...lines].join('\n');
 }

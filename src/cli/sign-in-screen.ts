@@ -2,6 +2,7 @@ import { isMcpOAuthError, type McpOAuthErrorCode } from '../errors.js';
 import type { AuthEvent } from '../events.js';
 import type { RemoteKind } from '../types.js';
 import type { Io } from './io.js';
+import { inFlags } from './library-words.js';
 import { type LiveLine, startLiveLine } from './live-line.js';
 import { printable } from './printable.js';
 import { painter } from './style.js';
@@ -70,8 +71,8 @@ export function signInScreen(io: Io, options: SignInScreenOptions): SignInScreen
     live?.end();
     live = undefined;
   };
-  const finish = (line: string) => {
-    options.finish(line).catch((error: unknown) => {
+  const finish = (pasted: string) => {
+    options.finish(pasted).catch((error: unknown) => {
       const problem = isMcpOAuthError(error) ? NOT_OURS[error.code] : undefined;
       // Any other failure ends the sign-in itself, and is reported there.
       if (!isMcpOAuthError(error) || problem === undefined) return;
@@ -92,14 +93,15 @@ export function signInScreen(io: Io, options: SignInScreenOptions): SignInScreen
       print(browser ? `To sign in to ${server}, the browser opens:` : `To sign in to ${server}, open in a browser:`);
       print(`  ${paint('cyan', printable(url))}`);
       if (remote !== undefined) print(remoteText(remote, pastes));
-      const input = pastes ? { invitation: 'Or paste the URL it ended at: ', onLine: finish } : undefined;
+      const input = pastes ? { invitation: 'Or paste the URL it ended at: ', onText: finish } : undefined;
       live = startLiveLine(io, { what: 'Waiting for the browser', endsAt: io.clock.now() + signInMs, input });
     },
     browser_failed() {
       if (browser) print('No browser could be opened here. Open the URL above in one.');
     },
-    device_code({ userCode, verificationUri, verificationUriComplete, expiresAt }) {
+    device_code({ issuer, userCode, verificationUri, verificationUriComplete, expiresAt }) {
       end();
+      const [page, asker] = [new URL(verificationUri).host, new URL(issuer).host];
       print(`To sign in to ${server}, open on any device:`);
       print(`  ${paint('cyan', printable(verificationUri))}`);
       print('and enter the code:');
@@ -107,6 +109,10 @@ export function signInScreen(io: Io, options: SignInScreenOptions): SignInScreen
       if (verificationUriComplete !== undefined) {
         print('Or open this, where the code is filled in; check that it is the same:');
         print(`  ${paint('cyan', printable(verificationUriComplete))}`);
+      }
+      if (page !== asker) {
+        const warning = `That page belongs to ${printable(page)}, and not to ${printable(asker)}, which asks. Go on only if you expected that.`;
+        print(`${paint('yellow', 'warning:')} ${warning}`);
       }
       live = startLiveLine(io, { what: 'Waiting for the code to be entered', endsAt: expiresAt });
     },
@@ -119,9 +125,11 @@ export function signInScreen(io: Io, options: SignInScreenOptions): SignInScreen
     sign_in_failed: end,
     adopted: () => progress('Another process obtained a new token; it is used.'),
     refresh_failed: ({ error, final }) =>
-      progress(final ? 'The session has ended at the server.' : `The refresh failed: ${printable(error.message)}`),
-    store_error: ({ error }) => print(`${paint('yellow', 'warning:')} ${printable(error.message)}`),
-    deviation: ({ issuer, detail }) => progress(`${printable(issuer)}: ${printable(detail)}`),
+      progress(
+        final ? 'The session has ended at the server.' : `The refresh failed: ${printable(inFlags(error.message))}`,
+      ),
+    store_error: ({ error }) => print(`${paint('yellow', 'warning:')} ${printable(inFlags(error.message))}`),
+    deviation: ({ issuer, detail }) => progress(`${printable(issuer)}: ${printable(inFlags(detail))}`),
   };
 
   return {

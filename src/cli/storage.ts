@@ -54,6 +54,15 @@ export async function openGivenStore(io: Io, { store, directory }: StoreFlags): 
   };
 }
 
+/** Where a session is kept, in few words for people; JSON has the library's reason. */
+export function placeText(io: Io, { directory }: StoreFlags, { kind, reason = '' }: SessionStore): string {
+  if (kind === 'given' || kind === 'memory') return kind === 'given' ? 'the store that was given' : 'memory only';
+  const places = placesOf(io);
+  if (kind === 'keychain') return `the system's keychain, as ${places.service}`;
+  const fallback = /keychain cannot be used/.test(reason) ? ", as the system's keychain cannot be used" : '';
+  return `encrypted files in ${directory === undefined ? places.directory : resolve(directory)}${fallback}`;
+}
+
 /** Every session of the command: in the store that was named, else in both places of the default store. */
 export async function listAll(io: Io, flags: StoreFlags): Promise<Listing> {
   const given = await openGivenStore(io, flags);

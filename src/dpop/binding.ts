@@ -2,7 +2,7 @@ import type { AuthorizationServerMetadata, ResourceMetadata } from '../types.js'
 import { type ProofAlgorithm, proofAlgorithm } from './algorithm.js';
 import { noAlgorithm, notOffered, optionMissing } from './errors.js';
 
-/** The `dpop` option: always, where both servers advertise it, or (`false`, `undefined`) never. */
+/** The `dpop` option: always, where both servers advertise it, or (`false`, `undefined`) never; a session that is bound stays so. */
 export type DpopOption = boolean | 'auto';
 
 /** What decides whether tokens are bound. */
@@ -10,7 +10,7 @@ export interface BindingFacts {
   readonly option: DpopOption | undefined;
   readonly authorizationServer: AuthorizationServerMetadata;
   readonly resource: ResourceMetadata | undefined;
-  /** Whether the session is bound already: what servers advertise does not undo that. */
+  /** Whether the session is bound already: neither what servers advertise nor a window without the option undoes that. */
   readonly bound: boolean;
 }
 
@@ -31,7 +31,7 @@ export function bindingAlgorithm({
   const issued = listOf(authorizationServer.dpop_signing_alg_values_supported);
   const taken = listOf(resource?.dpop_signing_alg_values_supported);
   const required = resource?.dpop_bound_access_tokens_required === true;
-  if (option === false) {
+  if (option === false && !bound) {
     if (required) throw optionMissing();
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { parseChallenges } from '../challenge.js';
+import { isUsableNonce } from './nonce.js';
 import type { DpopProver } from './prover.js';
 import { differ } from './server-clocks.js';
 
@@ -60,6 +61,6 @@ export async function withProofRetries<T>(
 }
 
 function remedyFor({ error, response }: ProofRefusal, isLate: boolean): 'nonce' | 'time' | undefined {
-  if (error === 'use_dpop_nonce') return response.headers.has('dpop-nonce') ? 'nonce' : undefined;
+  if (error === 'use_dpop_nonce') return isUsableNonce(response.headers.get('dpop-nonce')) ? 'nonce' : undefined;
   return error === 'invalid_dpop_proof' && isLate ? 'time' : undefined;
 }

@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import type { Clock } from '../clock.js';
+import { serverNonces } from './nonce.js';
 import { importProofKey, type ProofKey } from './proof-key.js';
 import { type ServerClocks, serverClocks } from './server-clocks.js';
 
@@ -37,11 +38,15 @@ export interface DpopHeaders {
  */
 export async function createProver(key: ProofKey, clock: Clock): Promise<DpopProver> {
   const clocks = serverClocks(clock);
+  const nonces = serverNonces();
   const handle = oauth.DPoP({}, await importProofKey(key), {
     [oauth.modifyAssertion](header, payload) {
       // oauth4webapi knows the new name of the algorithm alone, and this machine's clock.
       header['alg'] = key.alg;
-      payload['iat'] = clocks.secondsAt(new URL(String(payload['htu'])).origin);
+      const { origin } = new URL(String(payload['htu']));
+      payload['iat'] = clocks.secondsAt(origin);
+      // It keeps every nonce, whatever it is.
+      payload['nonce'] = nonces.usable(origin, payload['nonce']);
     },
   });
   return {

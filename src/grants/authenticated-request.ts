@@ -62,6 +62,8 @@ export async function sendAuthenticated(
 /** Raw credentials that did not help either: some servers call those malformed. */
 const NOT_RECOGNISED: ReadonlySet<string | undefined> = new Set(['invalid_client', 'invalid_request']);
 
+const BASIC = /^Basic /;
+
 type Answered = Omit<Exchange, 'client'>;
 
 const ENDPOINTS = {
@@ -107,8 +109,8 @@ async function present(
   const sent = [...secrets, client.client_secret];
   const authenticate: oauth.ClientAuth = async (server, named, body, headers) => {
     await authentication(server, named, body, headers);
-    // A credential too, until it expires.
-    sent.push(body.get('client_assertion') ?? undefined);
+    // Credentials too: the assertion until it expires, and the secret as Basic encodes it.
+    sent.push(body.get('client_assertion') ?? undefined, headers.get('authorization')?.replace(BASIC, ''));
   };
   let response: Response;
   try {

@@ -10,8 +10,8 @@ import { hasAudience, isCompactJwt, readJwt } from './jwt.js';
 export interface IdJag {
   /** The assertion, for `requestJwtBearer`. A secret. */
   readonly assertion: string;
-  /** When it ends, in ms since the epoch, where anything says so. */
-  readonly expiresAt?: number;
+  /** When it ends, in ms since the epoch. */
+  readonly expiresAt: number;
   /** The scopes that it is for, where the identity provider says so; they may be fewer than were asked for. */
   readonly scope?: readonly string[];
 }
@@ -19,6 +19,7 @@ export interface IdJag {
 /** What was asked for. */
 export interface IdJagRequest extends ClientContext {
   readonly audience: string;
+  readonly resource: string;
 }
 
 const ISSUED_TYPE = 'urn:ietf:params:oauth:token-type:id-jag';
@@ -46,14 +47,17 @@ export async function readIdJag(response: Response, request: IdJagRequest, now: 
   if (jwt === undefined) throw wrong('is no signed JWT of at most 64 KiB');
   if (!isIdJag(jwt.header['typ'])) throw wrong(`is no ID-JAG: its header does not have the \`typ\` ${JWT_TYPE}`);
   assertAudience(jwt.claims['aud'], request.audience);
+  assertResource(jwt.claims['resource'], request.resource);
   // The one that does not depend on the clock of this machine first.
   const expiresAt = endIn(answer.expires_in, now) ?? endOf(jwt.claims['exp']);
-  if (expiresAt !== undefined && expiresAt <= now) {
+  if (expiresAt === undefined)
+    throw wrong('has no end: neither `exp` nor `expires_in` says how long it may be presented');
+  if (expiresAt <= now) {
     throw wrong('had expired when it came. Check the clock of this machine first');
   }
   return {
     assertion,
-    ...(expiresAt === undefined ? {} : { expiresAt }),
+    expiresAt,
     ...(answer.scope === undefined ? {} : { scope: parseScope(answer.scope) }),
   };
 }
@@ -87,11 +91,20 @@ function isIdJag(typ: unknown): boolean {
 
 /** A slash at the end makes no other server of it; whoever it is presented to judges that again. */
 function assertAudience(aud: unknown, audience: string): void {
-  if (aud === undefined) return;
+  if (aud === undefined) throw wrong('names no audience (`aud`), so anybody could present it anywhere');
   const bare = audience.replace(/\/$/, '');
   if (hasAudience(aud, bare) || hasAudience(aud, `${bare}/`)) return;
   const named = excerpt([aud].flat().map(String).join(', '), 100);
   throw wrong(`is for another audience (${named}) than ${excerpt(audience, 100)}, and was not sent there`);
+}
+
+/** It may be missing; one for another MCP server would let its user in there. */
+function assertResource(named: unknown, resource: string): void {
+  if (named === undefined) return;
+  const bare = resource.replace(/\/$/, '');
+  if (hasAudience(named, bare) || hasAudience(named, `${bare}/`)) return;
+  const others = excerpt([named].flat().map(String).join(', '), 100);
+  throw wrong(`is for another resource (${others}) than ${excerpt(resource, 100)}, and was not sent on`);
 }
 
 function endOf(exp: unknown): number | undefined {

@@ -19,6 +19,8 @@ export interface JwtBearerParameters extends Omit<ClientContext, 'client'> {
   client?: ClientContext['client'] | undefined;
   /** The assertion, or where to get it. */
   assertion: JwtBearerOptions['assertion'];
+  /** When the assertion ends, in ms since the epoch; it is not presented after that. */
+  expiresAt?: number | undefined;
   /** What was refused before; it is not presented again, and what is refused now is added. */
   refused?: RefusedAssertions | undefined;
   scope?: readonly string[] | undefined;
@@ -63,21 +65,18 @@ export async function requestJwtBearer(p: JwtBearerParameters, options?: GrantOp
     resource: p.resource,
     ...(scope === '' ? {} : { scope }),
   });
+  const isOver = () => p.expiresAt !== undefined && clock.now() >= p.expiresAt;
   const { response, client } = await requestTokens(
     context,
     {
       parameters,
       secrets: [assertion],
-      send: (server, named, authentication, requestOptions) =>
-        oauth.genericTokenEndpointRequest(
-          server,
-          named,
-          authentication,
-          GRANT_TYPE,
-          { ...parameters, assertion },
-          requestOptions,
-        ),
-      mayRepeat: ({ lost }) => lost <= LOST_LIMIT,
+      async send(server, named, authentication, requestOptions) {
+        if (isOver()) throw endedMeanwhile();
+        const form = { ...parameters, assertion };
+        return oauth.genericTokenEndpointRequest(server, named, authentication, GRANT_TYPE, form, requestOptions);
+      },
+      mayRepeat: ({ lost }) => lost <= LOST_LIMIT && !isOver(),
       afterTemporary: 'Nothing was lost: try again later.',
       afterRefusal: (answer) => machineRefused(answer, context, remedy),
     },
@@ -122,6 +121,14 @@ function assertionRemedy(assertion: string, server: AuthorizationServerMetadata,
     );
   }
   return 'Check that the server trusts who issued the assertion, and knows its subject and audience.';
+}
+
+function endedMeanwhile(): McpOAuthError {
+  return new McpOAuthError(
+    'server_unavailable',
+    'The assertion ended before the authorization server could take it, so it was not presented any more.',
+    { stage: 'token' },
+  );
 }
 
 function refusedBefore(remedy: string): McpOAuthError {

@@ -25,7 +25,7 @@ const LONGEST_SIGNATURE = 2048;
 export async function signingKey(key: ClientKey, options?: SupplyOptions): Promise<SigningKey> {
   assertKnown(key.algorithm);
   const given: unknown = key.privateKey;
-  if (isSigner(given)) return remoteKey(given.sign, key, options);
+  if (isSigner(given)) return remoteKey(given, key, options);
   const supply = given as PrivateKey | (() => PrivateKey | Promise<PrivateKey>);
   const own = typeof supply === 'function' ? await supplied(supply, 'The function in `privateKey`', options) : supply;
   const { cryptoKey, algorithm, keyId } = await usableKey(own, key.algorithm);
@@ -106,7 +106,11 @@ function assertStrength(key: CryptoKey): void {
   throw invalidKey(`has ${modulusLength} bits; RS256 and PS256 need ${SHORTEST_RSA_BITS} or more: create a longer one`);
 }
 
-function remoteKey(sign: Signer, { algorithm, keyId }: ClientKey, options: SupplyOptions | undefined): SigningKey {
+function remoteKey(
+  signer: { readonly sign: Signer },
+  { algorithm, keyId }: ClientKey,
+  options: SupplyOptions | undefined,
+): SigningKey {
   if (algorithm === undefined) {
     throw new McpOAuthError('invalid_options', 'Set `algorithm` to what `privateKey.sign` signs with.', {
       stage: 'token',
@@ -117,7 +121,8 @@ function remoteKey(sign: Signer, { algorithm, keyId }: ClientKey, options: Suppl
     keyId,
     sign: async (input) => {
       const signature: unknown = await supplied(
-        () => sign(input, algorithm),
+        // As a method: a KMS client may need its `this`.
+        () => signer.sign(input, algorithm),
         'The function in `privateKey.sign`',
         options,
       );

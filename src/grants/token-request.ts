@@ -85,6 +85,8 @@ export async function requestTokens(
   const { clock = systemClock, signal } = options ?? {};
   const http = resolveHttp(context.authorizationServer.issuer, options);
   let lost = 0;
+  // Nothing was sent, and whoever hangs once would hold the next attempt up as long.
+  let unsupplied: McpOAuthError | undefined;
   let waitMs: number | undefined;
   const attempt = async (): Promise<TokenAnswer> => {
     waitMs = undefined;
@@ -93,9 +95,12 @@ export async function requestTokens(
       exchange = await sendAuthenticated(http, context, { ...plan, purpose: 'token' }, signal, {
         clock,
         timeoutMs: options?.timeoutMs,
+        onTimeout: (late) => {
+          unsupplied = late;
+        },
       });
     } catch (error) {
-      throw advised(error, plan);
+      throw error === unsupplied ? error : advised(error, plan);
     }
     const { refusal, response, client } = exchange;
     if (refusal === undefined) return { response, client };
@@ -112,7 +117,7 @@ export async function requestTokens(
     clock,
     signal,
     retryAfter: (error, number) => {
-      if (!error.retryable) return undefined;
+      if (!error.retryable || error === unsupplied) return undefined;
       if (error.status === undefined || GATEWAY_STATUS.has(error.status)) lost++;
       return plan.mayRepeat({ status: error.status, lost }) ? (waitMs ?? WAITS_MS[number - 1]) : undefined;
     },

@@ -1,7 +1,7 @@
 export type { AskForClient, AskForClientContext } from './ask-for-client.js';
 export { assertClientMetadataUrl, createClientMetadataDocument } from './client-metadata-document.js';
 export { deleteRegistration, type RegistrationManagement } from './delete-registration.js';
-export { bindPreRegistered } from './pre-registered.js';
+export { assertIssuer, bindPreRegistered } from './pre-registered.js';
 export { classifyRedirectUri } from './redirect-uri.js';
 export { type RegisterClientOptions, registerClient } from './register-client.js';
 export {

@@ -10,6 +10,8 @@ export interface BindingContext {
   readonly store: TokenStore;
   readonly onEvent: OnEvent;
   readonly signal?: AbortSignal | undefined;
+  /** Where the application gave the client. Default: in `clientInformation`. */
+  readonly givenIn?: 'clientInformation' | 'grant';
 }
 
 /**
@@ -24,7 +26,7 @@ export async function bindPreRegistered(
 ): Promise<ClientInformation> {
   const information = clientInformationOf(client);
   const owner = client.issuer ?? (await bind(client.client_id, context));
-  assertIssuer(owner, context.issuer);
+  assertIssuer(owner, context.issuer, context.givenIn);
   return information;
 }
 
@@ -40,12 +42,17 @@ export function clientInformationOf(client: PreRegisteredClient): ClientInformat
 }
 
 /** @throws {@link McpOAuthError} `client_mismatch` where `owner` is not `issuer`, compared as plain strings. */
-export function assertIssuer(owner: string | undefined, issuer: string): void {
+export function assertIssuer(
+  owner: string | undefined,
+  issuer: string,
+  givenIn: BindingContext['givenIn'] = 'clientInformation',
+): void {
   if (owner === undefined || owner === issuer) return;
   throw new McpOAuthError(
     'client_mismatch',
-    'The client in `clientInformation` belongs to another authorization server than the one this MCP server names ' +
-      'now, so it is not used. Check that the change is legitimate, then set a client registered there and its `issuer`.',
+    `The client in \`${givenIn}\` belongs to another authorization server than the one this MCP server names now, so ` +
+      'it is not used. Check that the change is legitimate, then set a client registered there and its ' +
+      `\`${givenIn === 'grant' ? 'grant.issuer' : 'issuer'}\`.`,
     { stage: 'registration', url: issuer },
   );
 }

@@ -11,6 +11,8 @@ export interface StoredRegistration {
   readonly redirectUri?: string;
   /** It was registered for the device authorization grant, which has no redirect URI. */
   readonly device?: true;
+  /** It was registered for assertions alone, which need no redirect URI. */
+  readonly assertion?: true;
   /** ms since the epoch */
   readonly registeredAt: number;
   /** A sign-in with it timed out: the server may have forgotten it. It is replaced at the next sign-in. */
@@ -28,6 +30,8 @@ export interface RegistrationStore {
   load(issuer: string, redirectUri?: string): Promise<StoredRegistration | undefined>;
   /** The registration for the device authorization grant. */
   loadForDevice(issuer: string): Promise<StoredRegistration | undefined>;
+  /** The registration for assertions: the JWT bearer grant. */
+  loadForAssertions(issuer: string): Promise<StoredRegistration | undefined>;
   /** The registration with this client id, whatever redirect URI it is for, and although another one took its place. */
   find(issuer: string, clientId: string): Promise<StoredRegistration | undefined>;
   /** All of an issuer, those included whose place another one took. */
@@ -62,7 +66,7 @@ export function clientIdentity(metadata: ClientMetadata): string {
 export function registrationStore(store: TokenStore, identity: string, redirectUri?: string): RegistrationStore {
   const prefixOf = async (issuer: string) => `client/${encodeURIComponent(issuer)}/${await digest(identity)}/`;
 
-  const slots = async () => new Set([await slot(undefined), await slot(redirectUri), DEVICE_SLOT]);
+  const slots = async () => new Set([await slot(undefined), await slot(redirectUri), DEVICE_SLOT, ASSERTION_SLOT]);
 
   const change = async (
     issuer: string,
@@ -89,6 +93,9 @@ export function registrationStore(store: TokenStore, identity: string, redirectU
     async loadForDevice(issuer) {
       return parseRegistration(await store.get((await prefixOf(issuer)) + DEVICE_SLOT));
     },
+    async loadForAssertions(issuer) {
+      return parseRegistration(await store.get((await prefixOf(issuer)) + ASSERTION_SLOT));
+    },
     async find(issuer, clientId) {
       const prefix = await prefixOf(issuer);
       for (const name of [...(await slots()), await retiredSlot(clientId)]) {
@@ -103,7 +110,7 @@ export function registrationStore(store: TokenStore, identity: string, redirectU
       return found.filter((stored) => stored !== undefined);
     },
     async save(issuer, registration) {
-      const name = registration.device === true ? DEVICE_SLOT : await slot(registration.redirectUri);
+      const name = await slotFor(registration);
       const prefix = await prefixOf(issuer);
       const key = prefix + name;
       await store.lock(key, async (lease) => {
@@ -122,6 +129,12 @@ export function registrationStore(store: TokenStore, identity: string, redirectU
 }
 
 const DEVICE_SLOT = 'device';
+const ASSERTION_SLOT = 'jwt-bearer';
+
+async function slotFor({ device, assertion, redirectUri }: StoredRegistration): Promise<string> {
+  if (assertion === true) return ASSERTION_SLOT;
+  return device === true ? DEVICE_SLOT : slot(redirectUri);
+}
 
 /** Where a registration is filed that can be deleted at the server, once another one has its place. */
 async function retiredSlot(clientId: string): Promise<string> {

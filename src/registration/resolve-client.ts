@@ -48,6 +48,8 @@ export interface ResolveClientOptions extends RequestOptions {
    * code: a client that is registered then is one for that grant, and is kept beside the others.
    */
   redirectUri?: string;
+  /** Whether the client presents assertions (JWT bearer), with no redirect URI; it is registered for that alone, and kept beside the others. */
+  forAssertions?: boolean;
   store: TokenStore;
   clock: Clock;
   onEvent: OnEvent;
@@ -66,6 +68,7 @@ export interface ResolveClientOptions extends RequestOptions {
 
 /** A secret that ends within this time could end during the sign-in. */
 const SECRET_MARGIN_MS = 60_000;
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 /** A registration with its attempts and waits, done by another process. */
 const LOCK_TIMEOUT_MS = 120_000;
@@ -170,10 +173,11 @@ async function rememberPort(
 }
 
 /** What to register. A client of the device authorization grant has no redirect URI: RFC 8628 section 4. */
-function metadataFor({ clientMetadata, redirectUri }: ResolveClientOptions): ClientMetadata {
+function metadataFor({ clientMetadata, redirectUri, forAssertions }: ResolveClientOptions): ClientMetadata {
   if (redirectUri !== undefined) return { ...clientMetadata, redirect_uris: [redirectUri] };
   const { redirect_uris: _needless, ...metadata } = clientMetadata;
-  return { ...metadata, grant_types: [DEVICE_CODE, 'refresh_token'], response_types: [] };
+  const grants = forAssertions === true ? [JWT_BEARER] : [DEVICE_CODE, 'refresh_token'];
+  return { ...metadata, grant_types: grants, response_types: [] };
 }
 
 /** Registers while nobody else of this application does: two windows that start together leave no orphan behind. */
@@ -192,7 +196,10 @@ async function registerOnce(registrations: RegistrationStore, options: ResolveCl
           : { scope: formatScope(scope) }),
       };
       if (initialAccessToken !== undefined) await bindInitialAccessToken(initialAccessToken, options);
-      const { client, management } = splitManagement(await registerClient(authorizationServer, metadata, options));
+      const { client, management } = splitManagement(
+        await registerClient(authorizationServer, metadata, options),
+        authorizationServer,
+      );
       const resolved = fresh('dynamic', client, options);
       await registrations.save(issuer, { ...recordOf(resolved), ...(management && { management }) });
       return resolved;
@@ -215,10 +222,16 @@ async function askUser(registrations: RegistrationStore, options: ResolveClientO
 
 async function loadUsable(
   registrations: RegistrationStore,
-  { issuer, redirectUri, mode, clock }: ResolveClientOptions,
+  { issuer, redirectUri, forAssertions, mode, clock }: ResolveClientOptions,
 ): Promise<ResolvedClient | undefined> {
-  const forDevice = redirectUri === undefined;
+  const assertion = forAssertions === true;
+  const forDevice = redirectUri === undefined && !assertion;
+  const isForThis = (stored: StoredRegistration) => {
+    if (assertion) return stored.assertion === true;
+    return forDevice ? stored.device === true : stored.redirectUri === redirectUri;
+  };
   const candidates = [
+    ...(assertion ? [await registrations.loadForAssertions(issuer)] : []),
     ...(forDevice ? [await registrations.loadForDevice(issuer)] : []),
     await registrations.load(issuer, redirectUri),
   ];
@@ -229,7 +242,7 @@ async function loadUsable(
     // What a person said is the client of this issuer is so for every grant.
     if (stored.kind === 'asked') return mode !== 'dynamic';
     if (stored.kind !== 'dynamic' || mode === 'ask') return false;
-    return forDevice ? stored.device === true : stored.redirectUri === redirectUri;
+    return isForThis(stored);
   });
   return usable === undefined ? undefined : { ...usable, issuer, reused: true };
 }
@@ -237,9 +250,11 @@ async function loadUsable(
 function fresh(
   kind: RegistrationKind,
   client: ClientInformation,
-  { issuer, redirectUri, clock }: ResolveClientOptions,
+  { issuer, redirectUri, forAssertions, clock }: ResolveClientOptions,
 ): ResolvedClient {
-  const device = redirectUri === undefined && kind === 'dynamic';
+  const bare = redirectUri === undefined && kind === 'dynamic';
+  const assertion = bare && forAssertions === true;
+  const device = bare && !assertion;
   return {
     kind,
     client,
@@ -248,6 +263,7 @@ function fresh(
     reused: false,
     ...(redirectUri === undefined ? {} : { redirectUri }),
     ...(device ? { device } : {}),
+    ...(assertion ? { assertion } : {}),
   };
 }
 

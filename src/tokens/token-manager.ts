@@ -33,6 +33,8 @@ export class TokenManager {
   readonly #backoff = new Backoff();
   readonly #cache: TokenCache;
   #refreshing: { readonly result: Promise<TokenSet | undefined>; readonly controller: AbortController } | undefined;
+  /** What ended the last refresh where asking again does not help, and the access token that was to be replaced. */
+  #refusal: { readonly error: McpOAuthError; readonly accessToken: string | undefined } | undefined;
 
   /** @throws {McpOAuthError} `invalid_options` where the store or the key is missing */
   constructor(options: TokenManagerOptions) {
@@ -72,7 +74,8 @@ export class TokenManager {
    * stored, and the store can tell, the call waits until that was read.
    * @param options `signal` ends this call's wait, not the refresh that others wait for too
    * @throws {McpOAuthError} `aborted`, `closed`; a retryable one (`network_error`, `timeout`, `server_unavailable`, `lock_timeout`)
-   * where the token is over and could not be refreshed now; `store_unreadable`, `store_failed`
+   * where the token is over and could not be refreshed now; `store_unreadable`, `store_failed`; what else the refresh failed with,
+   * which is not repeated at once but after 1 s, and then after twice as long each time, up to 60 s
    */
   getAccessToken(options?: { signal?: AbortSignal }): Promise<string | undefined> {
     const fresh = this.#cache.fresh;
@@ -131,6 +134,7 @@ export class TokenManager {
         },
       );
     }
+    this.#refusal = undefined;
     const replaces = this.#cache.tokens?.accessToken;
     await this.#replaceSession(options?.lease, async (lease, failure) => {
       const { record } = this.#mirror;
@@ -166,6 +170,7 @@ export class TokenManager {
    */
   async clear(options?: { lease?: Lease }): Promise<void> {
     this.#assertOpen(undefined);
+    this.#refusal = undefined;
     this.#cache.forgive();
     this.#mirror.record.dropPending();
     this.#mirror.replace(undefined);
@@ -174,6 +179,14 @@ export class TokenManager {
       await this.#mirror.record.remove(lease);
       this.#mirror.replace(undefined);
     });
+  }
+
+  /**
+   * What the last refresh failed with may have been put right: the next call that needs a refresh makes one, instead of failing with
+   * the same error until the wait between refreshes (60 s at most) is over.
+   */
+  retryRefresh(): void {
+    this.#refusal = undefined;
   }
 
   /**
@@ -254,7 +267,20 @@ export class TokenManager {
   /** Waits for the refresh that is under way, or for a new one. */
   async #refreshShared(signal: AbortSignal | undefined): Promise<TokenSet | undefined> {
     if (this.#refreshing === undefined && !this.#cache.refreshable) return undefined;
+    if (this.#refreshing === undefined && this.#isRefused()) {
+      // Only the store may know better by now.
+      await this.#wait(this.#lookAgain(), signal);
+      const { usable } = this.#cache;
+      if (usable !== undefined) return usable;
+      if (this.#refreshing === undefined && this.#isRefused()) throw this.#refusal?.error;
+    }
     return this.#wait(this.#refreshing?.result ?? this.#startRefresh(), signal);
+  }
+
+  /** Whether the refresh of these tokens was refused, and it is not time to ask again. */
+  #isRefused(): boolean {
+    if (this.#refusal === undefined || this.#backoff.ready(this.#clock.now())) return false;
+    return this.#refusal.accessToken === this.#cache.tokens?.accessToken;
   }
 
   #startRefresh(): Promise<TokenSet | undefined> {
@@ -273,9 +299,7 @@ export class TokenManager {
     try {
       const renewed = await record.exclusively((lease) => this.#renewal.run(known, lease, flight), flight);
       if (session === this.#mirror.session) {
-        // Tokens that are due as soon as they are issued must not be asked for in a loop.
-        if (this.#cache.refreshDue) this.#backoff.failed(this.#clock.now());
-        else this.#backoff.succeeded();
+        this.#noteOutcome(undefined);
         return renewed ?? this.#cache.usable;
       }
     } catch (cause) {
@@ -283,7 +307,7 @@ export class TokenManager {
       if (this.#closed.signal.aborted) throw error;
       if (session === this.#mirror.session) {
         if (LOCK_FAILURES.has(error.code) && (await this.#isRenewedElsewhere(known))) return this.#cache.usable;
-        this.#backoff.failed(this.#clock.now());
+        this.#noteOutcome(error);
         this.#emit({ type: 'refresh_failed', error, final: false });
         throw error;
       }
@@ -293,12 +317,26 @@ export class TokenManager {
     return this.#cache.usable;
   }
 
+  /** When to ask again, and whether a call may until then. */
+  #noteOutcome(error: McpOAuthError | undefined): void {
+    const refused = error !== undefined && isRefusal(error);
+    this.#refusal = refused ? { error, accessToken: this.#cache.tokens?.accessToken } : undefined;
+    // Tokens that are due as soon as they are issued must not be asked for in a loop.
+    if (error !== undefined || this.#cache.refreshDue) this.#backoff.failed(this.#clock.now());
+    else this.#backoff.succeeded();
+  }
+
   /** Whoever kept the lock, or took it over, may have stored new tokens. */
   async #isRenewedElsewhere(known: string | undefined): Promise<boolean> {
     await this.#mirror.read().catch(() => {});
     const tokens = this.#cache.usable;
     return tokens !== undefined && tokens.accessToken !== known;
   }
+}
+
+/** Whether to ask again does not help. What the store failed with says nothing about that. */
+function isRefusal({ retryable, stage, code }: McpOAuthError): boolean {
+  return !retryable && stage !== 'store' && code !== 'aborted';
 }
 
 function hasRefreshToken(tokens: TokenSet): boolean {

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bearerToken, createAuthProvider, MemoryTokenStore, type OwnedToken, withOAuth } from '../../src/index.js';
-import { closers, failure, rpc, TestClock } from './support.js';
+import { closers, failure, rpc, TestClock, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -135,6 +136,47 @@ describe('bearerToken()', () => {
     const { provider } = open(server.url, token);
     expect(await failure(provider.fetch(server.url, rpc('ping')))).toMatchObject({ code });
     expect(server.seen).toEqual([]);
+  });
+
+  it('a function that throws a secret, however short, shows nothing of it in error, event or log', async () => {
+    const server = await endpoint(new Set());
+    const events: unknown[] = [];
+    const token = () => Promise.reject(Object.assign(new Error('no access with key hunter2'), { code: 'EACCES' }));
+    const provider = closing(
+      createAuthProvider({ serverUrl: server.url, grant: bearerToken(token), onEvent: (event) => events.push(event) }),
+    );
+    const error = await failure(provider.fetch(server.url, rpc('ping')));
+    expect(error).toMatchObject({ code: 'authorization_failed', cause: { name: 'Error', code: 'EACCES' } });
+    expect(events).not.toEqual([]);
+    expect(inspect([error, events], { depth: 12, showHidden: true })).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['at first', 0],
+    ['when it is asked again', 1],
+  ])('a function that hangs %s is waited for as long as a request may take', async (_, good) => {
+    const server = await endpoint(new Set(['t1']));
+    const clock = new TestClock();
+    let asked = 0;
+    const token = () =>
+      asked++ < good ? { token: 't1', expiresAt: clock.now() + 60_000 } : new Promise<string>(() => {});
+    const provider = closing(
+      createAuthProvider({
+        serverUrl: server.url,
+        grant: bearerToken(token as never),
+        clock,
+        timeouts: { request: 5_000 },
+      }),
+    );
+    if (good > 0) expect((await provider.fetch(server.url, rpc('ping'))).status).toBe(200);
+    clock.advance(good * 61_000);
+    const answer = failure(provider.fetch(server.url, rpc('ping')));
+    await until(() => asked > good, 'the question');
+    // What has to begin after the question was asked.
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(5_001);
+    expect(await answer).toMatchObject({ code: 'timeout' });
+    expect(asked).toBe(good + 1);
   });
 
   it('F43: signOut() forgets it until authorize()', async () => {

@@ -13,7 +13,7 @@ import {
 } from '../../src/index.js';
 import { createKey, secretsOf } from '../grants/keys.js';
 import { contentsOf, logged } from './enterprise-support.js';
-import { closers, failure, person, rpc } from './support.js';
+import { closers, failure, HOUR, person, rpc, TestClock, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -189,5 +189,33 @@ describe.each(['metadata document', 'pre-registered client'] as const)('clientKe
     const { as, server, open } = await place(way, { privateKey: key.pem, algorithm: 'RS256' });
     expect(await failure(open().fetch(server.url, rpc('ping')))).toMatchObject({ code: 'invalid_options' });
     expect(as.counts.count('token')).toBe(0);
+  });
+});
+
+describe('a key whose function hangs', () => {
+  it.each([
+    'at the sign-in',
+    'at a refresh',
+  ])('%s is waited for once, and as long as a request may take', async (when) => {
+    const clock = new TestClock();
+    let asked = 0;
+    let hangs = when === 'at the sign-in';
+    const privateKey = () => {
+      asked += 1;
+      return hangs ? new Promise<JsonWebKey>(() => {}) : key.jwk;
+    };
+    const { open, server } = await place('pre-registered client', { privateKey, keyId: 'k1' });
+    const provider = open({ clock, timeouts: { request: 5_000 } });
+    if (!hangs) {
+      await provider.authorize();
+      clock.advance(2 * HOUR);
+    }
+    hangs = true;
+    const before = asked;
+    const answer = failure(provider.fetch(server.url, rpc('ping')));
+    await until(() => asked > before, 'the question');
+    clock.advance(5_001);
+    expect(await answer).toMatchObject({ code: 'timeout', message: expect.stringContaining('`privateKey`') as string });
+    expect(asked).toBe(before + 1);
   });
 });

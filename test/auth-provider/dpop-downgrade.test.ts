@@ -38,6 +38,8 @@ describe('a server that switches from DPoP to Bearer', () => {
     expect(await provider.tokens.reload()).toEqual(before);
     expect(bearerSent(sent)).toEqual([]);
     delete tamper.token;
+    // What failed for good is not asked for again at once.
+    clock.advance(2_000);
     expect((await provider.fetch(resource.url, rpc('ping'))).status).toBe(200);
     expect(who.tabs).toHaveLength(1);
   });

@@ -109,6 +109,8 @@ describe('nonces of the authorization server', () => {
     expect(state.requests).toBe(2);
     expect(await provider.session()).toMatchObject({ signedIn: true, refreshable: true });
     state.refuses = false;
+    // What failed for good is not asked for again at once.
+    clock.advance(2_000);
     expect((await provider.fetch(resource.url, rpc('ping'))).status).toBe(200);
     expect(who.tabs).toHaveLength(1);
   });

@@ -195,16 +195,22 @@ describe('the key of a session', () => {
 });
 
 describe('a session from before the option was set', () => {
-  it('goes on with what it has and is bound with its next refresh, without a sign-in', async () => {
+  it('is bound before its next request, without a sign-in, and nothing is sent as a Bearer token any more', async () => {
     const world = closing(
       await dpopScene({ provider: { dpop: false }, resource: { dpop: { bearerOnly: true }, metadataMembers: {} } }),
     );
-    const { provider, resource, clock, another, who } = world;
+    const { provider, resource, another, who } = world;
     expect((await provider.fetch(resource.url, rpc('ping'))).status).toBe(200);
-    const bound = another({ dpop: true });
-    expect((await bound.fetch(resource.url, rpc('ping'))).status).toBe(200);
     resource.guard.settings.bearerOnly = false;
-    clock.advance(2 * HOUR);
+    const before = resource.guard.bearerTokens.length;
+    const bound = another({ dpop: true });
+    expect(await bound.session()).not.toHaveProperty('dpop');
+    expect(bound.requestInit.headers).toEqual({});
+    const answers = await Promise.all([1, 2, 3, 4].map(() => bound.fetch(resource.url, rpc('ping'))));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(bound.requestInit.headers).toEqual({});
+    expect(resource.guard.bearerTokens).toHaveLength(before);
+    expect(world.tokenRequests().filter(({ body }) => body.includes('refresh_token'))).toHaveLength(1);
     expect((await bound.fetch(resource.url, rpc('ping'))).status).toBe(200);
     expect(await bound.session()).toMatchObject({ dpop: true });
     expect((await provider.fetch(resource.url, rpc('ping'))).status).toBe(200);

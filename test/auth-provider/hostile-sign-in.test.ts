@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startAuthorizationServer } from '../../examples/servers/authorization-server.js';
 import { sendJson } from '../../examples/servers/loopback-server.js';
@@ -123,7 +124,7 @@ describe('signOut() at a server that does not answer', () => {
 
 describe('F20: a device code that nobody asked for', () => {
   const evil = (page: string) => ({
-    intercept(request: { url?: string }, response: Parameters<typeof sendJson>[0]) {
+    intercept(request: IncomingMessage, response: ServerResponse) {
       if (request.url !== '/device/auth') return false;
       sendJson(response, 200, { device_code: 'd', user_code: 'ATTACKER', verification_uri: page, expires_in: 600 });
       return true;

@@ -99,9 +99,23 @@ describe('a refresh that fails for good', () => {
       });
     }
     trouble.status = undefined as never;
+    clock.advance(1_000);
     expect((await provider.fetch(server.url, rpc('ping'))).status).toBe(200);
     expect(who.tabs).toHaveLength(1);
     expect(server.counts.count('register')).toBe(0);
+  });
+
+  it('authorize() refreshes at once where the server took the client back, and asks nobody', async () => {
+    const { provider, server, clock, who, trouble } = await troubled({
+      clientInformation: { client_id: 'https://app.example.com/pre-registered' },
+    });
+    clock.advance(2 * HOUR);
+    trouble.status = 401;
+    trouble.body = { error: 'invalid_client' };
+    await failure(provider.fetch(server.url, rpc('ping')));
+    trouble.status = undefined as never;
+    expect((await provider.authorize()).signedIn).toBe(true);
+    expect(who.tabs).toHaveLength(1);
   });
 
   it('F24: invalid_grant costs one clean sign-in with the same registration', async () => {

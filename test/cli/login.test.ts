@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { callbackOf, closers, isPortFree, redirectUriOf, TestClock, until } from '../auth-provider/support.js';
 import { absentPerson, type Person } from '../with-oauth/support.js';
 import { cliScene } from './scene.js';
-import { ON_A_TERMINAL } from './support.js';
+import { ON_A_TERMINAL, paused, pausedToTheEnd } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -111,7 +111,7 @@ describe('mcp-oauth-client login', () => {
     await until(() => login.stderr.text.includes('paste the URL'), 'the invitation');
     const url = /^ {2}(http\S+)$/m.exec(login.stderr.text)?.[1] ?? '';
     login.stdin.write(`${await callbackOf(url)}\n`);
-    expect(await login.exitCode).toBe(0);
+    expect(await pausedToTheEnd(login)).toBe(0);
     expect(login.stdout.text).toContain('Signed in.');
     expect(who.tabs).toEqual([]);
     expect(login.stdin.raw).toBe(false);
@@ -126,14 +126,41 @@ describe('mcp-oauth-client login', () => {
     const foreign = new URL(good);
     foreign.searchParams.set('state', 'somebody-elses');
     login.stdin.write(`${foreign}\n`);
-    await until(() => login.stderr.text.includes('error [state_mismatch]'), 'the error');
+    await paused(login, () => login.stderr.text.includes('error [state_mismatch]'), 'the error');
     const stateless = new URL(good);
     stateless.searchParams.delete('state');
-    login.stdin.write(`${stateless}\nnot a URL\n`);
-    await until(() => login.stderr.text.split('Still waiting.').length === 4, 'the other errors');
+    login.stdin.write(`${stateless}\n`);
+    await paused(login, () => login.stderr.text.split('Still waiting.').length === 3, 'the next error');
+    login.stdin.write('not a URL\n');
+    await paused(login, () => login.stderr.text.split('Still waiting.').length === 4, 'the last error');
     expect(server.counts.count('token')).toBe(0);
     login.stdin.write(`${good}\n`);
-    expect(await login.exitCode).toBe(0);
+    expect(await pausedToTheEnd(login)).toBe(0);
+  });
+
+  it.each([
+    ['in one go', (lines: readonly string[]) => [`${lines.join('\n')}\n`]],
+    ['line by line', (lines: readonly string[]) => lines.map((line) => `${line}\n`)],
+    ['without a line end, which the person types later', (lines: readonly string[]) => [lines.join('\n'), '\n']],
+  ])('F18: puts a pasted URL together that a terminal wrapped in the middle of its code, %s', async (_, chunksOf) => {
+    const who = onlooker();
+    const { server, start } = await open({}, who);
+    const login = start(['login', server.url], { tty: ON_A_TERMINAL, env: { NO_COLOR: '1' } });
+    await until(() => who.tabs.length === 1, 'the tab');
+    const url = new URL(await callbackOf(who.tabs[0] ?? ''));
+    const code = url.searchParams.get('code') ?? '';
+    url.searchParams.delete('code');
+    const [first, second] = [`${url}&code=${code.slice(0, 9)}`, code.slice(9)];
+    const chunks = chunksOf([first, second]);
+    for (const chunk of chunks) {
+      login.stdin.write(chunk);
+      await until(() => login.stderr.text.includes((chunk.trim() || second).slice(-9)), 'the echo');
+      // Less than the time in which the next line follows; a line that has no end yet is waited for as long as it takes.
+      for (let times = chunk.endsWith('\n') ? 1 : 9; times > 0; times -= 1) (login.clock as TestClock).advance(90);
+    }
+    expect(await pausedToTheEnd(login)).toBe(0);
+    expect(login.stderr.text).not.toContain('Still waiting.');
+    expect(server.counts.count('token:authorization_code')).toBe(1);
   });
 
   it('shows the time that is left, once a second, on a terminal', async () => {

@@ -53,9 +53,40 @@ describe('mcp-oauth-client logout', () => {
       hadSession: true,
       revoked: true,
       registrationDeleted: false,
+      registrationForgotten: true,
     });
     await run(['login', server.url]);
     expect(server.counts.count('register')).toBe(2);
+  });
+
+  it('F14: forgets the registration without a session too, and says so', async () => {
+    const { server, run } = await open();
+    await run(['login', server.url]);
+    await run(['logout', server.url]);
+    const { exitCode, stdout } = await run(['logout', server.url, '--forget-registration']);
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 0,
+      stdout: 'There is no session for that server and account. The client registration was forgotten here.\n',
+    });
+    await run(['login', server.url]);
+    expect(server.counts.count('register')).toBe(2);
+  });
+
+  it('says where there is no registration to forget', async () => {
+    const { server, run } = await open();
+    const { exitCode, stdout } = await run(['logout', server.url, '--forget-registration']);
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 0,
+      stdout: 'There is no session for that server and account. No client registration is stored for that server.\n',
+    });
+  });
+
+  it('ends with 5 where the server that names the registration cannot be reached', async () => {
+    const { server, run } = await open();
+    await server.close();
+    const { exitCode, stdout, stderr } = await run(['logout', server.url, '--forget-registration']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 5, stdout: expect.stringContaining('the next line says why') });
+    expect(stderr).toContain('error [network_error]');
   });
 
   it('says that the tokens live on, and does not end with 0, where the server does not revoke them', async () => {

@@ -67,7 +67,7 @@ describe('what a server says', () => {
     const failed = await run(['call', server.url, 'fail'], options);
     expect(failed.exitCode).toBe(1);
     expectHarmless(failed.stderr);
-    expect(failed.stderr).toMatch(/^error: .*m\ufffd/u);
+    expect(failed.stderr).toMatch(/^error \[mcp_failed\]: .*m\ufffd/u);
   });
 
   it('is escaped in JSON, and the same when it is read', async () => {

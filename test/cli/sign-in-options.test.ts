@@ -139,18 +139,20 @@ describe('a browser that cannot be opened', () => {
 });
 
 describe('mcp-oauth-client login --dpop', () => {
-  it('signs in for tokens that are bound to a key, which token does not print', async () => {
+  it('signs in for tokens that are bound to a key; token says that one is of no use to curl', async () => {
     const { run } = await open();
     const authorizationServer = closing(await startAuthorizationServer({ features: { dPoP: { enabled: true } } }));
     const { url } = closing(await startDpopResource({ authorizationServer, scopesSupported: ['mcp:read'] }));
     const refused = await run(['login', url]);
     expect(refused.exitCode).toBe(2);
-    expect(refused.stderr).toContain('dpop');
+    expect(refused.stderr).toContain('Set the option --dpop');
     expect((await run(['login', url, '--dpop'])).exitCode).toBe(0);
     const status = await run(['status', url, '--json']);
     expect(JSON.parse(status.stdout)).toMatchObject({ signedIn: true, dpop: true });
-    const token = await run(['token', url, '--dpop']);
+    const token = await run(['token', url]);
     expect([token.exitCode, token.stdout]).toEqual([2, '']);
-    expect(token.stderr).toContain('invalid_options');
+    expect(token.stderr).toMatch(/^error \[bound_token\]: .*bound to a key \(DPoP\).*curl/);
+    expect(token.stderr).toMatch(/tools and call.*logout, then login without --dpop/);
+    expect((await run(['token', url, '--dpop'])).stderr).toContain("unknown option '--dpop'");
   });
 });

@@ -57,6 +57,32 @@ describe('mcp-oauth-client status', () => {
     ]);
   });
 
+  it('says that other accounts have sessions where the one that is named has none', async () => {
+    const { server, run } = await open();
+    await run(['login', server.url]);
+    await run(['login', server.url, '--account', 'work']);
+    const { exitCode, stdout, stderr } = await run(['status', '--account', 'nobody']);
+    expect({ exitCode, stdout, stderr }).toEqual({
+      exitCode: 0,
+      stdout: '',
+      stderr: 'No session is stored for the account nobody. There are others: the one without a name, work.\n',
+    });
+  });
+
+  it('F34: says in one line where a session is kept, and why not in the keychain', async () => {
+    const { server, home, system, run } = await open();
+    const kept = (stdout: string) => /^ {2}Kept in +(.*)$/m.exec(stdout)?.[1];
+    expect(kept((await run(['login', server.url])).stdout)).toBe(
+      "the system's keychain, as mcp-oauth-client/mcp-oauth-client",
+    );
+    const denied = { system: system.anotherProcess('denies') };
+    const fallen = kept((await run(['login', server.url, '--account', 'files'], denied)).stdout);
+    expect(fallen).toContain(`encrypted files in ${home}`);
+    expect(fallen).toMatch(/, as the system's keychain cannot be used$/);
+    const listed = await run(['status', '--account', 'files'], denied);
+    expect(kept(listed.stdout)).toContain(`encrypted files in ${home}`);
+  });
+
   it('lists for people, and says where there is nothing', async () => {
     const { server, run } = await open();
     const empty = await run(['status']);

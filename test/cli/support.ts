@@ -3,7 +3,8 @@ import type { World } from '../../src/cli/io.js';
 import { run } from '../../src/cli/run.js';
 import type { Clock } from '../../src/clock.js';
 import type { StoreSystem } from '../../src/stores/file-default-store.js';
-import { TestClock } from '../auth-provider/support.js';
+import type { FetchLike } from '../../src/types.js';
+import { TestClock, until } from '../auth-provider/support.js';
 
 /** A stream that keeps what was written to it. */
 export class Sink extends Writable {
@@ -52,6 +53,8 @@ export interface CommandOptions {
   /** What stdin holds; without it nothing ever comes. */
   readonly input?: string;
   readonly clock?: Clock;
+  /** Carries every request; default: the real one. */
+  readonly fetch?: FetchLike;
   readonly importModule?: (specifier: string) => Promise<unknown>;
 }
 
@@ -97,6 +100,7 @@ export function start(argv: readonly string[], options: CommandOptions): Running
     version: '1.2.3',
     importModule: options.importModule ?? ((specifier) => import(specifier)),
     ...(openBrowser === undefined ? {} : { openBrowser }),
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   };
   return { stdin, stdout, stderr, clock, interrupt, exitCode: run(argv, world) };
 }
@@ -106,4 +110,22 @@ export async function command(argv: readonly string[], options: CommandOptions):
   const running = start(argv, options);
   const exitCode = await running.exitCode;
   return { exitCode, stdout: running.stdout.text, stderr: running.stderr.text };
+}
+
+/** Lets the time pass in which more of a paste could come, again and again until `condition` holds. */
+export async function paused({ clock }: Running, condition: () => boolean, what: string): Promise<void> {
+  await until(() => {
+    (clock as TestClock).advance(100);
+    return condition();
+  }, what);
+}
+
+/** The same until the command has ended; its exit code. */
+export async function pausedToTheEnd(running: Running): Promise<number> {
+  let over = false;
+  const ended = running.exitCode.finally(() => {
+    over = true;
+  });
+  await paused(running, () => over, 'the end');
+  return ended;
 }

@@ -10,10 +10,12 @@ describe('mcp-oauth-client', () => {
     const { exitCode, stdout, stderr } = await run(name, '--help');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`^Usage: mcp-oauth-client ${name} `));
-    expect(stdout).toMatch(/Exit codes:/);
+    expect(stdout).toMatch(/Exit codes:\n {2}0 +.*\n {2}1 +.*\n {2}2 +wrong usage\n[\s\S]* {2}130 +interrupted/);
+    expect(stdout).not.toContain('(default: [])');
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120);
   });
 
-  it.each(COMMANDS.filter((name) => name !== 'doctor'))('%s shows examples', async (name) => {
+  it.each(COMMANDS)('%s shows examples', async (name) => {
     const { stdout } = await run(name, '--help');
     expect(stdout).toMatch(/Examples:\n {2}\$ .*mcp-oauth-client/);
   });
@@ -40,9 +42,38 @@ describe('mcp-oauth-client', () => {
     ['an unknown option', ['login', 'https://mcp.example.com', '--jsno'], 'mcp-oauth-client login --help'],
     ['a missing URL', ['token'], "missing required argument 'url'"],
     ['a URL without a scheme', ['login', 'mcp.example.com/mcp'], 'Write https://mcp.example.com/mcp'],
+    ['a URL without a scheme for doctor', ['doctor', 'mcp.example.com/mcp'], 'Write https://mcp.example.com/mcp'],
+    ['another scheme for doctor', ['doctor', 'file:///etc/passwd'], 'not an absolute https URL'],
+    [
+      'a parameter without a value',
+      ['login', 'https://mcp.example.com', '--authorization-parameter', 'x'],
+      'NAME=VALUE',
+    ],
+    [
+      'a parameter of the library',
+      ['login', 'https://mcp.example.com', '--authorization-parameter', 'state=x'],
+      '--authorization-parameter must not contain',
+    ],
+    [
+      'an issuer without another',
+      ['login', 'https://mcp.example.com', '--metadata-issuer', 'https://a.example'],
+      'ISSUER=OTHER',
+    ],
+    ['an issuer that is none', ['tools', 'https://mcp.example.com', '--assume-s256', 'a.example'], 'absolute URL'],
+    ['a resource that is none', ['login', 'https://mcp.example.com', '--resource', 'nothing'], 'absolute URL'],
+    [
+      'a host that is none',
+      ['call', 'https://mcp.example.com', 'x', '--allow-insecure-http', 'http://a/b'],
+      'must be a host',
+    ],
+    [
+      'a registration token that is not there',
+      ['login', 'https://mcp.example.com', '--initial-access-token-env', 'T'],
+      'T that --initial-access-token-env names is empty',
+    ],
     ['another scheme', ['login', 'file:///etc/passwd'], 'not an absolute https URL'],
     ['plain http beyond loopback', ['status', 'http://mcp.example.com/mcp'], 'must be an https URL'],
-    ['a bad port', ['login', 'https://mcp.example.com', '--callback-port', '0'], 'from 1 to 65535'],
+    ['a bad port', ['login', 'https://mcp.example.com', '--callback-port', '65536'], 'from 1 to 65535'],
     ['a bad time', ['login', 'https://mcp.example.com', '--timeout', '-1'], 'number of seconds'],
     ['a bad choice', ['tools', 'https://mcp.example.com', '--transport', 'smtp'], 'Allowed choices are http, sse'],
     [
@@ -77,7 +108,17 @@ describe('mcp-oauth-client', () => {
   it('reports wrong usage as JSON with --json', async () => {
     const { stderr } = await run('login', '--json');
     expect(JSON.parse(stderr)).toEqual({
-      error: { message: "missing required argument 'url'. Try: mcp-oauth-client login --help", exitCode: 2 },
+      error: {
+        code: 'usage_error',
+        message: "missing required argument 'url'. Try: mcp-oauth-client login --help",
+        exitCode: 2,
+      },
     });
+  });
+
+  it("keeps the library's words in JSON, which programs read", async () => {
+    const argv = ['status', 'http://mcp.example.com/mcp'];
+    expect(JSON.parse((await run(...argv, '--json')).stderr).error.message).toContain('network.allowInsecureHttp');
+    expect((await run(...argv)).stderr).toContain('list the host in --allow-insecure-http.');
   });
 });

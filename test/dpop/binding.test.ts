@@ -65,6 +65,12 @@ describe('whether tokens are bound', () => {
     expect(binding('auto', {}, true)).toBe('ES256');
     expect(thrown(() => binding('auto', { issues: ['HS256'] }, true))).toMatchObject({ code: 'dpop_failed' });
   });
+
+  it.each([undefined, false])('a session that is bound stays so for a window whose option is %s', (option) => {
+    expect(binding(option, {}, true)).toBe('ES256');
+    expect(binding(option, { issues: ES256, required: true }, true)).toBe('ES256');
+    expect(thrown(() => binding(option, { issues: ['HS256'] }, true))).toMatchObject({ code: 'dpop_failed' });
+  });
 });
 
 describe('the algorithm', () => {

@@ -92,6 +92,26 @@ describe('nonces', () => {
     expect(proofs.map(({ nonce }) => nonce)).toEqual([undefined, 'n1', 'n2', 'n3']);
   });
 
+  it.each([
+    ['is longer than 1 KiB', 'n'.repeat(12 * 1024)],
+    ['has a space in it', 'n 1'],
+    ['has characters outside of ASCII', 'n\xe4'],
+  ])('one that %s is left alone, and the one before it is used on', async (_, nonce) => {
+    const answers = [ok({ 'dpop-nonce': 'n1' }), ok({ 'dpop-nonce': nonce }), ok({ 'dpop-nonce': 'n'.repeat(1024) })];
+    const { send, proofs } = resource(await proverOf(), ...answers, ok());
+    for (let request = 0; request < 4; request += 1) await send();
+    expect(proofs.map((proof) => proof.nonce)).toEqual([undefined, 'n1', 'n1', 'n'.repeat(1024)]);
+  });
+
+  it('one that cannot be used is no reason to send a request again', async () => {
+    const refused = refusal('use_dpop_nonce', { 'dpop-nonce': 'n'.repeat(12 * 1024) });
+    const { send, proofs } = resource(await proverOf(), refused, ok());
+    expect((await send()).status).toBe(401);
+    expect(proofs).toHaveLength(1);
+    expect((await send()).status).toBe(200);
+    expect(proofs[1]?.nonce).toBeUndefined();
+  });
+
   it('a request that is refused retries with the nonce of its own answer, although another came meanwhile', async () => {
     const prover = await proverOf();
     const seen: (string | undefined)[] = [];
@@ -102,7 +122,7 @@ describe('nonces', () => {
       sendWithProof(prover, request, async ({ dpop }) => {
         const nonce = await nonceOf(dpop);
         seen.push(`${name} ${nonce}`);
-        return nonce === `of ${name}` ? ok() : refusal('use_dpop_nonce', { 'dpop-nonce': `of ${name}` });
+        return nonce === `of-${name}` ? ok() : refusal('use_dpop_nonce', { 'dpop-nonce': `of-${name}` });
       });
     const names = ['a', 'b', 'c', 'd'];
     const answers = await Promise.all(names.map(sendAs));

@@ -114,6 +114,39 @@ describe('requestClientCredentials (RFC 6749 §4.4)', () => {
     expect(sent).toHaveLength(1);
   });
 
+  it('keeps its credentials out of the error where the server echoes them as they were sent', async () => {
+    const basic = btoa(`robot:${SECRET}`);
+    for (const reply of [
+      oauthError('invalid_client', 401, `unknown credentials Basic ${basic}`),
+      new Response(`<p>authorization: Basic ${basic}</p>`, { status: 401 }),
+    ]) {
+      const error = await failure(request([reply]).result);
+      expect(everythingOf(error)).not.toContain(basic);
+      expect(everythingOf(error)).not.toContain(basic.slice(8, 24));
+    }
+  });
+
+  it('asks for a secret that does not come once, and no longer than a request may take', async () => {
+    let asked = 0;
+    const limits: number[] = [];
+    const { fetch, sent } = replies();
+    const schedule = (ms: number, fn: () => void) => {
+      limits.push(ms);
+      queueMicrotask(fn);
+      return () => {};
+    };
+    const never = () => {
+      asked += 1;
+      return new Promise<string>(() => {});
+    };
+    const parameters = { authorizationServer: SERVER, client: { client_id: 'robot' }, clientSecret: never };
+    const clock = { now: () => START, schedule };
+    const error = await failure(requestClientCredentials(parameters, { fetch, clock, timeoutMs: 5_000 }));
+    expect(error).toMatchObject({ code: 'timeout', retryable: true });
+    expect(error.message).toContain('`clientSecret`');
+    expect({ asked, limits, sent: sent.length }).toEqual({ asked: 1, limits: [5_000], sent: 0 });
+  });
+
   it('tells a client with a key what to check of it', async () => {
     const { result } = request([oauthError('invalid_client', 401)], {
       clientSecret: undefined,

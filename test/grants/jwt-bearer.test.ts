@@ -44,6 +44,16 @@ function request(queue: Reply[], overrides: Partial<JwtBearerParameters> = {}) {
 }
 
 describe('requestJwtBearer (RFC 7523 §2.1)', () => {
+  it.each([
+    ['at first', 0, 0],
+    ['after the wait for a server that was away', 300, 1],
+  ])('does not present an assertion that is over, %s', async (_, lifetimeMs, requests) => {
+    const queue = Array.from({ length: requests }, () => oauthError('temporarily_unavailable', 503));
+    const { result, sent } = request(queue, { expiresAt: START + lifetimeMs });
+    expect(await failure(result)).toMatchObject({ code: 'server_unavailable', stage: 'token' });
+    expect(sent).toHaveLength(requests);
+  });
+
   it('presents the assertion, without a client where none is known', async () => {
     const { result, sent } = request([json(TOKENS)], { scope: ['a'], resource: 'https://mcp.example.com/mcp' });
     expect(await result).toEqual({

@@ -89,6 +89,8 @@ describe('requestIdJag (RFC 8693, Enterprise-Managed Authorization §4)', () => 
     ['the full media type', async () => ({ access_token: await issue({}, 'application/oauth-id-jag+JWT') })],
     ['a list with the audience', async () => ({ access_token: await issue({ aud: [ISSUER] }) })],
     ['the audience with a slash', async () => ({ access_token: await issue({ aud: `${ISSUER}/` }) })],
+    ['the resource, in a list too', async () => ({ access_token: await issue({ resource: [RESOURCE] }) })],
+    ['no `exp` where the answer names the lifetime', async () => ({ access_token: await issue({ exp: undefined }) })],
     ['a lifetime as text', async () => ({ expires_in: '200' })],
     ['a lifetime of zero', async () => ({ expires_in: 0 })],
   ])('tolerates %s', async (_, members) => {
@@ -119,6 +121,17 @@ describe('requestIdJag (RFC 8693, Enterprise-Managed Authorization §4)', () => 
       'one that has expired',
       async () => ({ access_token: await issue({ exp: START / 1000 }), expires_in: undefined }),
       /had expired/,
+    ],
+    ['one without an audience', async () => ({ access_token: await issue({ aud: undefined }) }), /names no audience/],
+    [
+      'one for another resource',
+      async () => ({ access_token: await issue({ resource: 'https://other.example.com/mcp' }) }),
+      /another resource \(https:\/\/other\.example\.com\/mcp\)/,
+    ],
+    [
+      'one without an end',
+      async () => ({ access_token: await issue({ exp: undefined }), expires_in: undefined }),
+      /neither `exp` nor `expires_in`/,
     ],
     ['nothing', async () => ({ access_token: undefined }), /identity provider's answer/],
   ])('refuses %s', async (_, members, message) => {

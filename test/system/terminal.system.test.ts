@@ -131,6 +131,22 @@ describe.each([{ columns: 80 }, { columns: 40 }])('the command in a terminal of 
     expect(server.counts.count('token:authorization_code')).toBe(1);
   });
 
+  it('F18: a URL that another terminal wrapped is pasted as several lines, and finishes the sign-in as one', async () => {
+    const terminal = open(session('login'), size);
+    const callback = await callbackOf(await shownUrl(terminal, columns));
+    const lines = callback.match(new RegExp(`.{1,${columns}}`, 'g')) ?? [];
+    expect(lines.length).toBeGreaterThan(1);
+    // A terminal pastes a line end as Enter, and the last line has none.
+    terminal.type(lines.join('\r'));
+    const end = callback.slice(-9);
+    await terminal.until((output) => drawScreen(output, columns).rows.join('').includes(end), 'the echo');
+    terminal.type('\r');
+    expect(await terminal.exitCode).toBe(0);
+    expect(terminal.output()).not.toContain('Still waiting');
+    expect(terminal.screen().rows.map((row) => row.trim())).toContain('Signed in.');
+    expect(server.counts.count('token:authorization_code')).toBe(1);
+  });
+
   it('token: warns that a secret is on the screen, and not where it is passed on', async () => {
     const login = open(session('login'), size);
     await (await fetch(await shownUrl(login, columns))).text();

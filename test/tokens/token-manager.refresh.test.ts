@@ -112,12 +112,13 @@ describe('TokenManager: failures of a refresh (invariant 3)', () => {
   });
 
   it('isFinal decides what is definitive', async () => {
-    const { server, put, managerOf, stored } = scene();
+    const { clock, server, put, managerOf, stored } = scene();
     await put(server.issue());
     const manager = managerOf({ isFinal: (error) => error instanceof RangeError });
     server.failures.push(invalidGrant, () => new RangeError('gone'));
     await expect(manager.refresh('at-1')).rejects.toMatchObject({ oauthError: 'invalid_grant' });
     expect((await stored())?.refreshToken).toBe('rt-1');
+    clock.advance(1_000);
     expect(await manager.refresh('at-1')).toBeUndefined();
     expect(await stored()).not.toHaveProperty('refreshToken');
   });

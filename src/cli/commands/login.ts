@@ -15,6 +15,7 @@ import {
 import { performWithProvider } from '../perform.js';
 import { safeJson } from '../printable.js';
 import { accountText, sessionText } from '../session-text.js';
+import { placeText } from '../storage.js';
 import { painter } from '../style.js';
 
 type Flags = StoreFlags &
@@ -67,7 +68,11 @@ function outcome(io: Io, url: string, flags: Flags, session: Session, signedInNo
   if (flags.json === true) return safeJson({ serverUrl: url, signedInNow, ...facts });
   const who = accountText(session);
   const head = `${signedInNow ? 'Signed in' : 'Signed in already'}${who === undefined ? '' : ` as ${who}`}.`;
-  return `${head}\n${sessionText(url, facts, io.clock.now(), painter(io, 'stdout'))}`;
+  return `${head}\n${sessionText(url, facts, {
+    keptIn: placeText(io, flags, session.store),
+    now: io.clock.now(),
+    paint: painter(io, 'stdout'),
+  })}`;
 }
 
 function authorizationParameters({ prompt, loginHint }: Flags): Record<string, string> | undefined {

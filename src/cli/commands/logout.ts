@@ -6,8 +6,10 @@ import { EXIT } from '../exit-code.js';
 import type { Io } from '../io.js';
 import {
   addExamples,
+  addNetworkOptions,
   addOutputOptions,
   addStoreOptions,
+  type NetworkFlags,
   type OutputFlags,
   type StoreFlags,
   urlArgument,
@@ -16,7 +18,7 @@ import { performWithProvider } from '../perform.js';
 import { safeJson } from '../printable.js';
 import { reportError } from '../report.js';
 
-type Flags = StoreFlags & OutputFlags & { readonly forgetRegistration?: true };
+type Flags = StoreFlags & NetworkFlags & OutputFlags & { readonly forgetRegistration?: true };
 
 /** `logout URL`: revokes, forgets, and stays signed out. */
 export function registerLogout(program: Command, io: Io): void {
@@ -26,6 +28,7 @@ export function registerLogout(program: Command, io: Io): void {
     .addArgument(urlArgument())
     .option('--forget-registration', 'forget the client id too, so that the next sign-in registers anew');
   addOutputOptions(addStoreOptions(command));
+  addNetworkOptions(command);
   addExamples(
     command,
     [
@@ -33,18 +36,22 @@ export function registerLogout(program: Command, io: Io): void {
       'mcp-oauth-client logout https://mcp.example.com/mcp --account work',
       'mcp-oauth-client logout https://mcp.example.com/mcp --forget-registration',
     ],
-    'The session is over here in any case. It ends with 1 or 5 where the server did not revoke the tokens.',
+    'The session is over here even where the server did not revoke the tokens, or cannot be reached; it ends with 1 or 5\nthen too. Where the store itself fails, it ends with 1 and the session may still be there: run it again.',
   );
   command.action((url: string, flags: Flags) =>
     performWithProvider(io, url, { flags, explicit: false }, async ({ provider }) => {
       const before = await readable(provider);
-      if (before !== undefined && before.issuer === undefined && !before.signedIn) return nothing(io, flags);
-      const result = await provider.signOut({ forgetRegistration: flags.forgetRegistration === true });
-      const { revoked, registrationDeleted, error } = result;
+      const hadSession = before === undefined || before.issuer !== undefined || before.signedIn;
+      const forget = flags.forgetRegistration === true;
+      if (!hadSession && !forget) return nothing(io, flags);
+      const result = await provider.signOut({ forgetRegistration: forget });
+      const { revoked, registrationDeleted, registrationForgotten, error } = result;
       if (flags.json === true) {
-        io.stdout.write(`${safeJson({ signedOut: true, hadSession: true, revoked, registrationDeleted })}\n`);
+        const facts = { signedOut: true, hadSession, revoked, registrationDeleted, registrationForgotten };
+        io.stdout.write(`${safeJson(facts)}\n`);
       } else {
-        io.stdout.write(`${outcomeText(result, flags, before)}\n`);
+        const session = hadSession ? `Signed out. ${tokensText(result, before)}` : NO_SESSION;
+        io.stdout.write(`${session}${registrationText(result, forget)}\n`);
       }
       // What is to be done about it is in the text; the usual remedies are for a session that goes on.
       return error === undefined ? EXIT.ok : reportError(io, error, flags.json === true);
@@ -62,27 +69,38 @@ async function readable(provider: AuthProvider): Promise<Session | undefined> {
   }
 }
 
+const NO_SESSION = 'There is no session for that server and account.';
+
 function nothing(io: Io, { json }: Flags): number {
-  io.stdout.write(
-    json === true
-      ? `${safeJson({ signedOut: true, hadSession: false, revoked: false, registrationDeleted: false })}\n`
-      : 'There is no session for that server and account, so nothing was done.\n',
-  );
+  const facts = {
+    signedOut: true,
+    hadSession: false,
+    revoked: false,
+    registrationDeleted: false,
+    registrationForgotten: false,
+  };
+  io.stdout.write(json === true ? `${safeJson(facts)}\n` : `${NO_SESSION} Nothing was done.\n`);
   return EXIT.ok;
 }
 
-function outcomeText({ revoked, registrationDeleted, error }: SignOutResult, flags: Flags, before?: Session): string {
-  const tokens = revoked
-    ? 'The server has revoked the tokens.'
-    : error !== undefined
-      ? 'The server has not confirmed that the tokens are revoked: they may live on until they expire, unless you remove the access in your account there.'
-      : before?.issuer === undefined
-        ? 'What was stored could not be read, so nothing was revoked at the server.'
-        : 'The server offers no revocation: the tokens live on until they expire.';
-  const registration = registrationDeleted
-    ? ' The client registration was deleted there.'
-    : flags.forgetRegistration === true
-      ? ' The client registration was forgotten here.'
-      : '';
-  return `Signed out. ${tokens}${registration}`;
+function tokensText({ revoked, error }: SignOutResult, before: Session | undefined): string {
+  if (revoked) return 'The server has revoked the tokens.';
+  if (error !== undefined) {
+    return 'The server has not confirmed that the tokens are revoked: they may live on until they expire, unless you remove the access in your account there.';
+  }
+  return before?.issuer === undefined
+    ? 'What was stored could not be read, so nothing was revoked at the server.'
+    : 'The server offers no revocation: the tokens live on until they expire.';
+}
+
+function registrationText(
+  { registrationDeleted, registrationForgotten, error }: SignOutResult,
+  forget: boolean,
+): string {
+  if (registrationDeleted) return ' The client registration was deleted there.';
+  if (registrationForgotten) return ' The client registration was forgotten here.';
+  if (!forget) return '';
+  return error === undefined
+    ? ' No client registration is stored for that server.'
+    : ' No client registration was forgotten: the next line says why.';
 }

@@ -1,22 +1,25 @@
 import type { Command } from 'commander';
+import type { SessionStore } from '../../auth-provider.js';
 import { EXIT } from '../exit-code.js';
 import type { Io } from '../io.js';
 import {
   addExamples,
+  addNetworkOptions,
   addOutputOptions,
   addStoreOptions,
+  type NetworkFlags,
   type OutputFlags,
   type StoreFlags,
   urlArgument,
 } from '../options.js';
 import { perform, performWithProvider } from '../perform.js';
-import { safeJson } from '../printable.js';
+import { printable, safeJson } from '../printable.js';
 import { reportError } from '../report.js';
-import { sessionText } from '../session-text.js';
-import { type Listing, listAll } from '../storage.js';
+import { type SessionTextOptions, sessionText } from '../session-text.js';
+import { type Listing, listAll, placeText } from '../storage.js';
 import { painter } from '../style.js';
 
-type Flags = StoreFlags & OutputFlags;
+type Flags = StoreFlags & NetworkFlags & OutputFlags;
 
 /** `status [URL]`: what is stored. Nothing is sent. */
 export function registerStatus(program: Command, io: Io): void {
@@ -25,6 +28,7 @@ export function registerStatus(program: Command, io: Io): void {
     .description('Show the session at an MCP server, or every stored session. Sends nothing.')
     .addArgument(urlArgument('[url]'));
   addOutputOptions(addStoreOptions(command));
+  addNetworkOptions(command);
   addExamples(
     command,
     [
@@ -46,7 +50,7 @@ function showOne(io: Io, url: string, flags: Flags): Promise<void> {
     const text =
       flags.json === true
         ? safeJson({ serverUrl: url, ...facts })
-        : sessionText(url, facts, io.clock.now(), painter(io, 'stdout'));
+        : sessionText(url, facts, textOptions(io, flags, session.store));
     io.stdout.write(`${text}\n`);
     return session.signedIn ? EXIT.ok : EXIT.signInNeeded;
   });
@@ -57,19 +61,38 @@ function showAll(io: Io, flags: Flags): Promise<void> {
     const { sessions: all, problems } = await listAll(io, flags);
     const sessions = flags.account === undefined ? all : all.filter(({ accountKey }) => accountKey === flags.account);
     const listing = { sessions, problems };
+    const others = new Set(all.map(({ accountKey }) => accountKey));
     if (flags.json === true) {
       io.stdout.write(`${safeJson(problems.length === 0 ? { sessions } : listing)}\n`);
     } else {
-      showListing(io, listing, flags.quiet === true);
+      showListing(io, flags, listing, others);
     }
     return problems.length === 0 ? EXIT.ok : EXIT.failure;
   });
 }
 
-function showListing(io: Io, { sessions, problems }: Listing, quiet: boolean): void {
-  const paint = painter(io, 'stdout');
-  const texts = sessions.map((session) => sessionText(session.serverUrl, session, io.clock.now(), paint));
+function textOptions(io: Io, flags: Flags, store: SessionStore): SessionTextOptions {
+  return { keptIn: placeText(io, flags, store), now: io.clock.now(), paint: painter(io, 'stdout') };
+}
+
+function showListing(
+  io: Io,
+  flags: Flags,
+  { sessions, problems }: Listing,
+  accounts: ReadonlySet<string | undefined>,
+): void {
+  const texts = sessions.map((session) =>
+    sessionText(session.serverUrl, session, textOptions(io, flags, session.store)),
+  );
   if (texts.length > 0) io.stdout.write(`${texts.join('\n\n')}\n`);
-  else if (!quiet) io.stderr.write('No sessions are stored. Sign in: mcp-oauth-client login URL\n');
+  else if (flags.quiet !== true) io.stderr.write(`${nothingText(flags, accounts)}\n`);
   for (const problem of problems) reportError(io, problem, false);
+}
+
+/** What there is where nothing is to be listed. */
+function nothingText({ account }: Flags, accounts: ReadonlySet<string | undefined>): string {
+  if (account === undefined || accounts.size === 0)
+    return 'No sessions are stored. Sign in: mcp-oauth-client login URL';
+  const names = [...accounts].map((name) => (name === undefined ? 'the one without a name' : printable(name, 100)));
+  return `No session is stored for the account ${printable(account, 100)}. There are others: ${names.join(', ')}.`;
 }

@@ -30,7 +30,7 @@ export function registerToken(program: Command, io: Io): void {
     .addArgument(urlArgument())
     .option('-q, --quiet', 'nothing on stderr but errors, and what a person needs to sign in');
   addStoreOptions(command);
-  addSignInOptions(command, { explicit: false });
+  addSignInOptions(command, { explicit: false, dpop: false });
   addExamples(
     command,
     [
@@ -64,6 +64,8 @@ export function registerToken(program: Command, io: Io): void {
 
 /** The token of the session, with enough time left where that can be had. */
 async function validToken(provider: AuthProvider, io: Io): Promise<string | undefined> {
+  const { dpop } = await provider.session();
+  if (dpop === true) throw boundToken();
   const token = await provider.token();
   if (token === undefined) return undefined;
   const { expiresAt, refreshable } = await provider.session();
@@ -75,6 +77,18 @@ async function validToken(provider: AuthProvider, io: Io): Promise<string | unde
     if (isMcpOAuthError(error) && error.retryable) return token;
     throw error;
   }
+}
+
+function boundToken(): CommandError {
+  return new CommandError(
+    'bound_token',
+    'The token of this session is bound to a key (DPoP) that stays here: curl has no key to prove it with, so the server would refuse it.',
+    {
+      remedy:
+        'Use the server by the commands tools and call. For a token that curl can use, where the server takes one: run logout, then login without --dpop.',
+      exitCode: EXIT.usage,
+    },
+  );
 }
 
 async function signIn(provider: AuthProvider, interactive: boolean, io: Io): Promise<string | undefined> {

@@ -112,6 +112,13 @@ function unreachable(server: URL, error: unknown): McpOAuthError {
   for (let at: unknown = cause; at instanceof Error; at = at.cause) {
     if ('code' in at && typeof at.code === 'string' && !reasons.includes(at.code)) reasons.push(at.code);
   }
+  if (reasons.includes('UND_ERR_HEADERS_OVERFLOW')) {
+    return new McpOAuthError(
+      'response_too_large',
+      `The headers that the MCP server at ${server.origin} answers with are larger than an HTTP client takes. Its operator has to correct that.`,
+      { stage: 'resource', cause, url: server.origin },
+    );
+  }
   const detail = reasons.length === 0 ? '' : ` (${reasons.join(', ')})`;
   return new McpOAuthError(
     'network_error',

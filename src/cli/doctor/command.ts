@@ -1,7 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { type Clock, systemClock } from '../../clock.js';
-import { hostMatcher } from '../../http/index.js';
 import type { FetchLike } from '../../types.js';
+import { DOCTOR_EXIT_CODES_HELP } from '../exit-code.js';
+import { absoluteUrl, addedHost, secondsUpTo } from '../option-values.js';
+import { addExamples, urlArgument } from '../options.js';
 import { examine } from './examine.js';
 import { painter } from './paint.js';
 import { type PrintOptions, printStep } from './print-step.js';
@@ -30,32 +32,39 @@ interface Flags {
   readonly clientId?: string;
   readonly clientMetadataUrl?: string;
   readonly resourceMetadataUrl?: string;
-  readonly allowInsecureHttp: readonly string[];
+  readonly allowInsecureHttp?: readonly string[];
   readonly timeout: number;
   readonly verbose?: boolean;
 }
 
-const HELP = `
-Prints for each step what was asked, what came back, what the specification
-says about it, a verdict (ok, note, warning, problem, skipped) and a remedy.
-
-Exit codes: 0 no problem, 1 a problem, 5 nothing but what may pass: try again.`;
+const NOTE = `Prints for each step what was asked, what came back, what the specification says about it,
+a verdict (ok, note, warning, problem, skipped) and a remedy.`;
+const LONGEST_TIMEOUT_S = 600;
 
 /** Adds `doctor URL` to the program. */
 export function registerDoctor(program: Command, io: DoctorIo): void {
-  program
+  const command = program
     .command('doctor')
     .description('Examine how a server is protected, step by step, without signing in.')
-    .argument('<url>', 'the URL of the MCP endpoint')
+    .addArgument(urlArgument())
     .option('--json', 'print one JSON document')
     .option('--client-id <id>', 'a client that is registered already')
     .option('--client-metadata-url <url>', 'a Client ID Metadata Document, which is checked too')
     .option('--resource-metadata-url <url>', 'where the resource metadata is', absoluteUrl)
-    .option('--allow-insecure-http <host>', 'allow plain http to this host (repeatable)', append, [])
-    .option('--timeout <seconds>', 'how long one request may take', seconds, 10)
-    .option('--verbose', 'print the headers that matter and the JSON documents')
-    .addHelpText('after', HELP)
-    .action((url: string, flags: Flags) => run(url, flags, io));
+    .option('--allow-insecure-http <host>', 'allow plain http to this host (repeatable)', addedHost)
+    .option('--timeout <seconds>', 'how long one request may take', secondsUpTo(LONGEST_TIMEOUT_S), 10)
+    .option('--verbose', 'print the headers that matter and the JSON documents');
+  addExamples(
+    command,
+    [
+      'mcp-oauth-client doctor https://mcp.example.com/mcp',
+      'mcp-oauth-client doctor https://mcp.example.com/mcp --verbose',
+      "mcp-oauth-client doctor https://mcp.example.com/mcp --json | jq -r '.summary.firstRemedy'",
+    ],
+    NOTE,
+    DOCTOR_EXIT_CODES_HELP,
+  );
+  command.action((url: string, flags: Flags) => run(url, flags, io));
 }
 
 async function run(serverUrl: string, flags: Flags, io: DoctorIo): Promise<void> {
@@ -64,13 +73,13 @@ async function run(serverUrl: string, flags: Flags, io: DoctorIo): Promise<void>
     clientId: flags.clientId,
     clientMetadataUrl: flags.clientMetadataUrl,
     resourceMetadataUrl: flags.resourceMetadataUrl,
-    network: flags.allowInsecureHttp.length === 0 ? undefined : { allowInsecureHttp: flags.allowInsecureHttp },
+    network: flags.allowInsecureHttp === undefined ? undefined : { allowInsecureHttp: flags.allowInsecureHttp },
     timeoutMs: flags.timeout * 1000,
     clock: io.clock ?? systemClock,
     signal: io.signal,
     fetch: io.fetch,
   };
-  if (flags.allowInsecureHttp.length > 0) {
+  if (flags.allowInsecureHttp !== undefined) {
     io.stderr.write('Plain http is allowed to the hosts you named: whoever is on the way can read and change it.\n');
   }
   const report = flags.json === true ? await examine(options) : await examineAloud(options, flags, io);
@@ -103,26 +112,4 @@ function forJson(report: Report, { verbose }: Flags): Report {
   if (verbose === true) return report;
   const slim = ({ headers: _headers, body: _body, ...exchange }: ExchangeRecord): ExchangeRecord => exchange;
   return { ...report, steps: report.steps.map((step): Step => ({ ...step, exchanges: step.exchanges.map(slim) })) };
-}
-
-function append(host: string, hosts: readonly string[]): string[] {
-  try {
-    hostMatcher('allowInsecureHttp', [host]);
-  } catch {
-    throw new InvalidArgumentError('It has to be a host, such as auth.internal or auth.internal:8080.');
-  }
-  return [...hosts, host];
-}
-
-function absoluteUrl(text: string): string {
-  if (URL.canParse(text)) return text;
-  throw new InvalidArgumentError('It has to be an absolute URL.');
-}
-
-const LONGEST_TIMEOUT_S = 600;
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && value > 0 && value <= LONGEST_TIMEOUT_S) return value;
-  throw new InvalidArgumentError(`It has to be a number of seconds above 0, at most ${LONGEST_TIMEOUT_S}.`);
 }

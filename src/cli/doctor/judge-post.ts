@@ -49,7 +49,9 @@ export function judgePost(log: StepLog, answers: Answers): void {
 function judgeRedirect(log: StepLog, { ping, server }: Answers): void {
   const to = ping.redirect;
   const target = to === undefined ? undefined : parseUrl(to);
-  const isFollowed = (ping.status === 307 || ping.status === 308) && target?.origin === server.origin;
+  // To itself it goes round in a circle.
+  const isElsewhere = target?.href !== server.href;
+  const isFollowed = (ping.status === 307 || ping.status === 308) && target?.origin === server.origin && isElsewhere;
   if (isFollowed) {
     const message = `The server redirects to ${to}. At the same origin that is followed.`;
     log.add('note', 'redirect', message, NORMS.transport, {

@@ -1,3 +1,4 @@
+import { withFlags } from '../library-words.js';
 import { hang, table, wrap } from './layout.js';
 import { type Paint, SIGNS } from './paint.js';
 import type { References } from './references.js';
@@ -116,6 +117,6 @@ function printFinding(finding: Finding, said: Norm, { columns, verbose, paint, r
     ...(isQuiet || specification === undefined
       ? []
       : hang(indent, `${specification.says}${mark}`, columns).map((line) => paint('dim', line))),
-    ...(remedy === undefined ? [] : hang(`${indent}→ `, remedy, columns)),
+    ...(remedy === undefined ? [] : hang(`${indent}→ `, withFlags(remedy), columns)),
   ];
 }

@@ -1,3 +1,4 @@
+import { withFlags } from '../library-words.js';
 import { table, wrap } from './layout.js';
 import { SIGNS } from './paint.js';
 import type { PrintOptions } from './print-step.js';
@@ -49,7 +50,7 @@ function rows({ summary, counts }: Report): [string, string][] {
     ['resource', resource],
     ['grants', grants?.join(', ')],
     ['findings', counted(counts)],
-    ['first remedy', firstRemedy],
+    ['first remedy', firstRemedy === undefined ? undefined : withFlags(firstRemedy)],
   ];
   return found.filter((row): row is [string, string] => row[1] !== undefined);
 }
