@@ -4,6 +4,7 @@ import { startDpopResource } from '../../examples/servers/dpop-resource.js';
 import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { playPerson } from '../../examples/servers/person.js';
 import { closers, person, type TestClock, until } from '../auth-provider/support.js';
+import { hesitantPerson } from '../with-oauth/support.js';
 import { cliScene } from './scene.js';
 import { ON_A_TERMINAL } from './support.js';
 
@@ -120,11 +121,16 @@ describe('two sign-ins at once', () => {
   });
 
   it('F13: to the same server open one tab, and both succeed', async () => {
-    const { server, who, run } = await open();
-    const [first, second] = await Promise.all([run(['login', server.url]), run(['login', server.url])]);
-    expect([first?.exitCode, second?.exitCode]).toEqual([0, 0]);
+    const who = hesitantPerson();
+    const { server, start } = await open({}, who);
+    who.wait();
+    const first = start(['login', server.url]);
+    await until(() => who.tabs.length === 1, 'the tab');
+    const second = start(['login', server.url]);
+    await until(() => second.stderr.text.includes('Another window or process is signing in'), 'the second to wait');
+    who.goOn();
+    expect(await Promise.all([first.exitCode, second.exitCode])).toEqual([0, 0]);
     expect(who.tabs).toHaveLength(1);
-    expect(first?.stderr + (second?.stderr ?? '')).toContain('Another window or process is signing in');
   });
 });
 
