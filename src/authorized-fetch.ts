@@ -64,9 +64,7 @@ export function createAuthorizedFetch(
     const follow = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
     const passage = parked.enter(request);
     try {
-      const token =
-        session.tokens.peek()?.accessToken ?? (await passage.park(() => session.accessToken(request.signal)));
-      const carried = await carry(token);
+      const carried = plainToken() ?? (await carry(await passage.park(() => session.accessToken(request.signal))));
       const response = await sendOnce(request, carried, follow);
       if (response.status !== 401 && response.status !== 403) return response;
       return await recoverAndResend(request, passage, response, carried, follow);
@@ -95,6 +93,13 @@ export function createAuthorizedFetch(
       carried = await carry(token);
       response = await sendOnce(request, carried, follow);
     }
+  }
+
+  /** The cached token, where nothing has to go with it: the way of nearly every request, without a wait. */
+  function plainToken(): Carried | undefined {
+    const cached = session.tokens.peek();
+    if (cached === undefined || !session.parts.dpop.mayBeBearer(cached)) return undefined;
+    return { token: cached.accessToken, prover: undefined };
   }
 
   /** With what it has to be sent. One that was replaced meanwhile, so that its key is not known any more, gives way to the newer one. */
