@@ -10,10 +10,11 @@ import { signedOut } from './authorization/session-errors.js';
 import { type SignOutOptions, type SignOutResult, signOut } from './authorization/sign-out.js';
 import { StepUp } from './authorization/step-up.js';
 import { type AuthorizedFetchOptions, createAuthorizedFetch } from './authorized-fetch.js';
-import { isMcpOAuthError } from './errors.js';
+import { isMcpOAuthError, type McpOAuthError } from './errors.js';
 import { isWithoutPerson } from './grant.js';
 import { assertAuthorizationParameters } from './grants/index.js';
 import type { Surroundings } from './loopback/index.js';
+import { isTemporary } from './oauth-error.js';
 import { type AuthProviderOptions, resolveOptions } from './options.js';
 import { drawChallenge, type ProbeOptions } from './probe.js';
 import { assertScope, coversScope, parseScope, unionScopes } from './scope.js';
@@ -225,8 +226,15 @@ async function usableTokens(session: AuthSession, signal: AbortSignal | undefine
       session.parts.dpop.see(await session.tokens.current().catch(() => undefined));
       return undefined;
     }
+    // Some servers answer a dead refresh token with a page: whoever asks to sign in is not kept from it.
+    if (isMcpOAuthError(error) && isForeignAnswer(error)) return undefined;
     throw error;
   }
+}
+
+/** An answer that is not temporary by what the server itself said. */
+function isForeignAnswer({ code, status, oauthError }: McpOAuthError): boolean {
+  return code === 'server_unavailable' && status !== undefined && !isTemporary({ status, error: oauthError });
 }
 
 async function authorizeRequest(

@@ -7,7 +7,7 @@ import { stillInsufficient } from './authorization/step-up-errors.js';
 import { type Challenge, findAuthChallenge, parseChallenges } from './challenge.js';
 import { type DpopProver, proofErrorOf, proofRefused, sendWithProof } from './dpop/index.js';
 import { abortError, McpOAuthError } from './errors.js';
-import { displayUrl, safeCause } from './http/index.js';
+import { displayUrl, redact, safeCause } from './http/index.js';
 import { ParkedRequests, type Passage } from './parked-requests.js';
 import { type ReplayableRequest, replayableRequest } from './replayable-request.js';
 import { coversScope, parseScope, unionScopes } from './scope.js';
@@ -51,13 +51,12 @@ export function createAuthorizedFetch(
   options: AuthorizedFetchOptions = {},
 ): FetchLike {
   const parked = new ParkedRequests();
-  const underlying: FetchLike =
-    options.underlying ?? session.options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const underlying = options.underlying ?? session.trafficFetch;
 
   return async (input, init) => {
     session.assertLive();
     // A token of this server is no other server's business.
-    if (targetOf(input).origin !== session.options.server.origin) return underlying(input, init);
+    if (!isSameOrigin(targetOf(input), session.options.server)) return underlying(input, init);
     const request = replayableRequest(input, init);
     if (!parked.empty && request.mayCancel() && parked.abandon(request.rpc()))
       return new Response(null, { status: 202 });
@@ -86,7 +85,7 @@ export function createAuthorizedFetch(
     for (;;) {
       const recover = recoveryFor(request, response, carried, ladder);
       if (recover === undefined) return response;
-      await discard(response);
+      discard(response);
       const token = await passage.park((abandoned) => recover({ signals: [request.signal], abandoned }));
       // The caller may have left while a person was signing in; then nothing is sent any more.
       if (request.signal?.aborted) throw abortError(request.signal, 'resource');
@@ -116,10 +115,11 @@ export function createAuthorizedFetch(
       const response = await sendTo(current, carried).catch((error: unknown) => {
         throw sendError(error, current, carried.token);
       });
-      const target = follow === 'manual' ? undefined : redirectTarget(current, response);
+      const target =
+        follow === 'manual' ? stayedAt(current, response) : redirectTarget(current, response, carried.token);
       if (target === undefined) return session.streams.track(response);
-      await discard(response);
-      if (redirects === MOST_REDIRECTS || follow === 'error') throw redirectRefused(current, target);
+      discard(response);
+      if (redirects === MOST_REDIRECTS || follow === 'error') throw redirectRefused(current, target, carried.token);
       current = current.redirectedTo(target);
     }
   }
@@ -219,9 +219,15 @@ function targetOf(input: string | URL | Request): URL {
   return new URL(input instanceof Request ? input.url : input);
 }
 
-/** A body that nobody reads; where it is broken already, that is nobody's loss. */
-async function discard(response: Response): Promise<void> {
-  await response.body?.cancel().catch(() => undefined);
+/** By the scheme too: the origin of a `blob:` URL is the one of whoever made it. */
+function isSameOrigin(one: URL, other: URL): boolean {
+  return one.origin === other.origin && one.protocol === other.protocol;
+}
+
+/** A body that nobody reads; where it is broken already, that is nobody's loss. Not awaited: one that does not end may not end its cancellation either. */
+function discard({ body }: Response): void {
+  // Some implementations of fetch have bodies of their own kind.
+  body?.cancel?.().catch(() => undefined);
 }
 
 function sendError(error: unknown, request: ReplayableRequest, token: string | undefined): unknown {
@@ -246,7 +252,10 @@ function isHeaderOverflow(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'UND_ERR_HEADERS_OVERFLOW';
 }
 
-function redirectTarget(request: ReplayableRequest, response: Response): URL | undefined {
+/** Where an answer leads, judged; `undefined` where it leads nowhere. */
+function redirectTarget(request: ReplayableRequest, response: Response, token: string | undefined): URL | undefined {
+  stayedAt(request, response);
+  if (response.type === 'opaqueredirect') throw redirectRefused(request, undefined, token);
   if (![301, 302, 303, 307, 308].includes(response.status)) return undefined;
   const location = response.headers.get('location');
   if (location === null || !URL.canParse(location, request.url.href)) return undefined;
@@ -254,15 +263,36 @@ function redirectTarget(request: ReplayableRequest, response: Response): URL | u
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   // Of a request with a body only 307 and 308 keep what it is; the token stays at its origin in any case.
   const keepsMeaning = isRead || (request.replayable && response.status >= 307);
-  if (target.origin === request.url.origin && keepsMeaning) return target;
-  throw redirectRefused(request, target);
+  // What stands before an @ is sent as credentials, by some implementations of fetch in place of ours.
+  const isPlain = target.username === '' && target.password === '';
+  if (isSameOrigin(target, request.url) && keepsMeaning && isPlain) return target;
+  discard(response);
+  throw redirectRefused(request, target, token);
 }
 
-function redirectRefused(request: ReplayableRequest, target: URL): McpOAuthError {
-  const to = displayUrl(target);
+/** A given fetch may follow redirects although it was told not to: what can still be judged is where it ended. */
+function stayedAt({ url }: ReplayableRequest, response: Response): undefined {
+  if (!response.redirected) return undefined;
+  if (URL.canParse(response.url) && isSameOrigin(new URL(response.url), url)) return undefined;
+  discard(response);
+  const to = displayUrl(response.url);
+  throw new McpOAuthError(
+    'redirect_refused',
+    `The given fetch followed a redirect from ${url.origin} to ${to} by itself, perhaps with the token. It must honour redirect: 'manual'; if it passes headers on to other origins, call signOut().`,
+    { stage: 'resource', url: to },
+  );
+}
+
+function redirectRefused(
+  request: ReplayableRequest,
+  target: URL | undefined,
+  token: string | undefined,
+): McpOAuthError {
+  // A server that means harm puts the token into the path.
+  const to = target === undefined ? 'a place that this browser does not tell' : redact(displayUrl(target), [token]);
   return new McpOAuthError(
     'redirect_refused',
     `The MCP server redirects to ${to}. The token stays at ${request.url.origin}; configure the final URL as serverUrl.`,
-    { stage: 'resource', url: to },
+    { stage: 'resource', url: target === undefined ? request.url.origin : to },
   );
 }

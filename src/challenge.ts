@@ -106,8 +106,10 @@ class ChallengeReader {
 
   /** Skips one thing that is no word: a quoted string as a whole, so that nothing inside it is taken for a challenge. */
   #skipGarbage(): void {
-    if (this.#text[this.#at] === '"') this.#quoted();
-    else this.#at++;
+    if (this.#text[this.#at] === '"') return void this.#quoted();
+    const isForeign = this.#text.charAt(this.#at++) > '\x7f';
+    // A word with a letter of another alphabet is none, and what follows that letter is no word of its own.
+    if (isForeign) this.#run((char) => isTokenChar(char) || char > '\x7f');
   }
 
   #run(accepts: (char: string) => boolean): string {

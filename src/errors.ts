@@ -154,8 +154,8 @@ export class McpOAuthError extends Error {
 
   /** What is safe to log. The `cause` is left out: it comes from elsewhere. */
   toJSON(): Record<string, unknown> {
-    const { name, code, stage, message, status, oauthError, url } = this;
-    return { name, code, stage, message, status, oauthError, url };
+    const { name, code, stage, message, retryable, status, oauthError, url } = this;
+    return { name, code, stage, message, retryable, status, oauthError, url };
   }
 }
 

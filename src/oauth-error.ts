@@ -1,5 +1,6 @@
 import { isMcpOAuthError, McpOAuthError, type Stage } from './errors.js';
-import { excerpt, pageExcerpt, redact } from './http/text.js';
+import { redactor } from './http/redact.js';
+import { excerpt, pageExcerpt } from './http/text.js';
 
 /** What an error answer of an authorization server says, as far as it may be shown. */
 export interface OAuthErrorAnswer {
@@ -12,7 +13,28 @@ export interface OAuthErrorAnswer {
 
 /** RFC 6749 appendix A.7, with a bound of our own. */
 const ERROR_CODE = /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,100}$/;
-const TEMPORARY_STATUS: ReadonlySet<number> = new Set([408, 425, 429]);
+/** 407 is the word of a proxy on the way, whatever the server behind it thinks. */
+const TEMPORARY_STATUS: ReadonlySet<number> = new Set([407, 408, 425, 429]);
+/** The registered codes that something is decided by: a short secret may be a part of one. */
+const KNOWN_CODES: ReadonlySet<string> = new Set([
+  'access_denied',
+  'authorization_pending',
+  'expired_token',
+  'invalid_client',
+  'invalid_client_metadata',
+  'invalid_dpop_proof',
+  'invalid_grant',
+  'invalid_redirect_uri',
+  'invalid_request',
+  'invalid_scope',
+  'invalid_target',
+  'server_error',
+  'slow_down',
+  'temporarily_unavailable',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'use_dpop_nonce',
+]);
 const TEMPORARY_ERROR: ReadonlySet<string> = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 
 /** Where servers with error documents of their own put the text that belongs into `error_description`. */
@@ -46,12 +68,14 @@ export async function readErrorAnswer(
     .text()
     .catch(() => '');
   const body = objectIn(text);
+  const clean = redactor(secrets);
   const code = oauthErrorCode(body?.['error']);
-  const description = body === undefined ? pageExcerpt(redact(text, secrets)) : textIn(body, code);
+  const description = body === undefined ? pageExcerpt(clean(text)) : textIn(body, code);
+  const isEcho = code !== undefined && !KNOWN_CODES.has(code) && clean(code) !== code;
   return {
     status,
-    error: code === undefined || redact(code, secrets) !== code ? undefined : code,
-    description: description === undefined ? undefined : excerpt(redact(description, secrets)),
+    error: isEcho ? undefined : code,
+    description: description === undefined ? undefined : excerpt(clean(description)),
   };
 }
 
@@ -59,6 +83,19 @@ export async function readErrorAnswer(
 function textIn(body: Readonly<Record<string, unknown>>, code: string | undefined): string | undefined {
   const texts = TEXT_MEMBERS.map((name) => body[name]);
   return texts.find((text): text is string => typeof text === 'string' && text !== '' && text !== code);
+}
+
+/** A page for people, or a document of a cloud's own: no endpoint of OAuth answers a client like that. */
+const MARKUP = /^[\s\uFEFF]*</;
+
+/** Whether a page stands in the place of JSON, as from a proxy, a captive portal or a gateway. */
+export async function isPage(response: Response): Promise<boolean> {
+  return MARKUP.test(
+    await response
+      .clone()
+      .text()
+      .catch(() => ''),
+  );
 }
 
 /** The JSON object in the body of a copy of `response`, or `undefined` where there is none. */
@@ -92,7 +129,7 @@ export function numberedRemedy(description: string | undefined): string | undefi
   return NUMBERED_REMEDIES.find(([number]) => number.test(description ?? ''))?.[1];
 }
 
-/** Whether the same request may succeed later: 408, 425, 429, 5xx, or an error code that says so. */
+/** Whether the same request may succeed later: 407, 408, 425, 429, 5xx, or an error code that says so. */
 export function isTemporary({ status, error }: Pick<OAuthErrorAnswer, 'status' | 'error'>): boolean {
   return status >= 500 || TEMPORARY_STATUS.has(status) || (error !== undefined && TEMPORARY_ERROR.has(error));
 }

@@ -116,13 +116,13 @@ export interface AuthProviderOptions {
   readonly resourceMetadataUrl?: string;
   /** Deviations that are allowed, for one issuer each. */
   readonly issuerExceptions?: Readonly<Record<string, IssuerException>>;
-  /** Carries every request of this library. With it, names and literal addresses alone can be judged by the address rule. */
+  /** Carries every request of this library, in place of its own connections and of the proxies that the environment names. With it, names and literal addresses alone can be judged by the address rule. */
   readonly fetch?: FetchLike;
   /** Ends everything that is under way, as `close()` does. */
   readonly signal?: AbortSignal;
   /** Bounds in time. */
   readonly timeouts?: Timeouts;
-  /** Widens the address rule for the hosts that are named. */
+  /** Widens the address rule for the hosts that are named; `publicOnly` narrows it, for services whose users type URLs. */
   readonly network?: NetworkOptions;
   /** Time, for tests. */
   readonly clock?: Clock;

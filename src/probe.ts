@@ -1,6 +1,6 @@
 import type { AuthSession } from './authorization/session.js';
 import { type Challenge, findAuthChallenge, parseChallenges } from './challenge.js';
-import { McpOAuthError } from './errors.js';
+import { isMcpOAuthError, McpOAuthError } from './errors.js';
 import { safeCause, withinBounds } from './http/index.js';
 import type { FetchLike } from './types.js';
 
@@ -24,8 +24,8 @@ export async function drawChallenge(
   session: AuthSession,
   { underlying, headers, signal }: ProbeOptions = {},
 ): Promise<Challenge | undefined> {
-  const { clock, requestTimeoutMs: timeoutMs, server, fetch } = session.options;
-  const send: FetchLike = underlying ?? fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const { clock, requestTimeoutMs: timeoutMs, server } = session.options;
+  const send = underlying ?? session.trafficFetch;
   const what = `the MCP server at ${server.origin}`;
   const signals = [signal, session.closed];
   return withinBounds({ timeoutMs, signals, clock, stage: 'resource', what }, async (bounds) => {
@@ -38,6 +38,7 @@ export async function drawChallenge(
       return findAuthChallenge(parseChallenges(response)) ?? { scheme: 'bearer', parameters: {} };
     } catch (error) {
       if (bounds.signal.aborted) throw bounds.signal.reason;
+      if (isMcpOAuthError(error)) throw error;
       throw new McpOAuthError(
         'network_error',
         `The MCP server at ${server.origin} could not be reached. Check the address and the network, then try again.`,

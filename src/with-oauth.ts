@@ -175,10 +175,15 @@ function reportCause(transport: ClientTransport, events: EventStream, isOver: ()
   });
 }
 
-/** Rejects with the signal's reason. */
-function rejectedBy(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+/** How long the reason of a transport that closes itself takes through its promises, in turns of the microtask queue. */
+const TURNS_OF_A_REASON = 10;
+
+/** Rejects with the signal's reason, but after what has failed already: a transport that closes itself has said why. */
+async function rejectedBy(signal: AbortSignal): Promise<never> {
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
+  for (let turn = 0; turn < TURNS_OF_A_REASON; turn += 1) await undefined;
+  throw signal.reason;
 }

@@ -27,7 +27,9 @@ export function discoveryCache(options: ResolvedOptions, http: Http, emit: OnEve
   return {
     async load({ challenge, preferredIssuer, fresh, signal }) {
       const now = options.clock.now();
-      if (!fresh && kept !== undefined && now - kept.at < KEPT_FOR_MS) return kept.discovery;
+      // A clock that was set back since says nothing about its age.
+      const isYoung = kept !== undefined && now >= kept.at && now - kept.at < KEPT_FOR_MS;
+      if (!fresh && kept !== undefined && isYoung) return kept.discovery;
       const { resourceMetadataUrl, issuerExceptions, clock } = options;
       const discovery =
         options.isIdentitySession === true

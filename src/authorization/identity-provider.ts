@@ -12,6 +12,35 @@ export function identityProviderHttp(
   return createHttp({ anchor: issuer, clock, timeoutMs: requestTimeoutMs, fetch, network });
 }
 
+/** How long it is used, in ms. An exchange that fails asks again at once. */
+const KEPT_FOR_MS = 600_000;
+/** What was found with these options, and not with others that may allow more. */
+const found = new WeakMap<ResolvedOptions, { readonly metadata: AuthorizationServerMetadata; readonly at: number }>();
+
+/**
+ * Works with the metadata of the enterprise's identity provider: what was found lately, or what is found now.
+ *
+ * @throws McpOAuthError of {@link identityProviderMetadata} and of `use`
+ */
+export async function withIdentityProvider<T>(
+  issuer: string,
+  options: ResolvedOptions,
+  { http, signal }: { http: Http; signal: AbortSignal },
+  use: (metadata: AuthorizationServerMetadata) => Promise<T>,
+): Promise<T> {
+  const now = options.clock.now();
+  const known = found.get(options);
+  const isYoung = known !== undefined && now >= known.at && now - known.at < KEPT_FOR_MS;
+  const metadata = isYoung ? known.metadata : await identityProviderMetadata(issuer, options, http, signal);
+  if (!isYoung) found.set(options, { metadata, at: now });
+  try {
+    return await use(metadata);
+  } catch (error) {
+    found.delete(options);
+    throw error;
+  }
+}
+
 /**
  * The metadata of the enterprise's identity provider.
  *

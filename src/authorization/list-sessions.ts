@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { guardedStore } from '../stores/guarded-store.js';
 import type { TokenStore } from '../stores/token-store.js';
 import { decodeTokens } from '../tokens/token-codec.js';
 import { describeTokens, type SessionFacts } from './describe-session.js';
@@ -38,6 +39,14 @@ export async function listSessions(
   store: TokenStore,
   { serverUrl, clock = systemClock }: ListSessionsOptions = {},
 ): Promise<readonly StoredSession[]> {
+  return sessionsIn(guardedStore(store), serverUrl, clock.now());
+}
+
+async function sessionsIn(
+  store: TokenStore,
+  serverUrl: string | URL | undefined,
+  now: number,
+): Promise<readonly StoredSession[]> {
   const prefix = serverUrl === undefined ? '' : `${encodeURIComponent(withoutFragment(serverUrl))}/`;
   const signedOut = new Set((await store.list(SIGNED_OUT + prefix)).map((key) => key.slice(SIGNED_OUT.length)));
   const withTokens = (await store.list(TOKENS + prefix)).map((key) => key.slice(TOKENS.length));
@@ -45,7 +54,7 @@ export async function listSessions(
   for (const key of new Set([...withTokens, ...signedOut])) {
     const name = parseSessionKey(key);
     if (name === undefined) continue;
-    const facts = await factsOf(store, key, signedOut.has(key), clock.now());
+    const facts = await factsOf(store, key, signedOut.has(key), now);
     if (facts === undefined) continue;
     const { serverUrl: url, account } = name;
     found.push({ serverUrl: url, ...(account === undefined ? {} : { accountKey: account }), ...facts });

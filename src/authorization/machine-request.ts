@@ -21,7 +21,7 @@ import {
   type TokenResult,
 } from '../grants/index.js';
 import type { AuthorizationServerMetadata } from '../types.js';
-import { identityProviderHttp, identityProviderMetadata } from './identity-provider.js';
+import { identityProviderHttp, withIdentityProvider } from './identity-provider.js';
 import type { SignInParts, SignInRequest } from './sign-in-parts.js';
 
 /** Why tokens are asked for. `renewal`: in place of others, while nobody waits for a person. */
@@ -107,21 +107,22 @@ async function identityAssertion(
   const http = identityProviderHttp(identityProvider.issuer, options);
   const how = { http, signal, clock: options.clock, timeoutMs: options.requestTimeoutMs };
   try {
-    const metadata = await identityProviderMetadata(identityProvider.issuer, options, http, signal);
-    const { token, type } = await subject(subjectToken, occasion, { ...how, timeoutMs: options.signInTimeoutMs });
-    return await requestIdJag(
-      {
-        authorizationServer: metadata,
-        ...identityProviderClient(identityProvider),
-        subjectToken: token,
-        subjectTokenType: type,
-        // As it names itself: the assertion goes to that server and to no other.
-        audience: authorizationServer.issuer,
-        resource,
-        scope,
-      },
-      how,
-    );
+    return await withIdentityProvider(identityProvider.issuer, options, { http, signal }, async (metadata) => {
+      const { token, type } = await subject(subjectToken, occasion, { ...how, timeoutMs: options.signInTimeoutMs });
+      return requestIdJag(
+        {
+          authorizationServer: metadata,
+          ...identityProviderClient(identityProvider),
+          subjectToken: token,
+          subjectTokenType: type,
+          // As it names itself: the assertion goes to that server and to no other.
+          audience: authorizationServer.issuer,
+          resource,
+          scope,
+        },
+        how,
+      );
+    });
   } finally {
     await http.close();
   }

@@ -3,6 +3,7 @@ import { buildAuthorizationUrl } from '../grants/index.js';
 import { generateCodeChallenge, generateCodeVerifier, generateState } from '../pkce.js';
 import type { ResolvedClient } from '../registration/index.js';
 import { requestedAccess } from './requested-access.js';
+import { keptMetadata } from './session-context.js';
 import { occasionOf, type SignInParts, type SignInRequest } from './sign-in-parts.js';
 import type { Transaction } from './transaction.js';
 
@@ -49,7 +50,7 @@ export async function openTransaction(
     state: generateState(),
     codeVerifier,
     issuer: discovery.issuer,
-    authorizationServer: discovery.authorizationServer,
+    authorizationServer: keptMetadata(discovery.authorizationServer),
     client: client.client,
     registration: client.kind,
     redirectUri,

@@ -1,7 +1,9 @@
 import { damagedKey, isProofKey, type ProofKey } from '../dpop/index.js';
 import { McpOAuthError } from '../errors.js';
+import { isStoredClient } from '../registration/stored-client.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import type { AuthorizationServerMetadata, ClientInformation, RegistrationKind, SessionAccount } from '../types.js';
+import { isStoredIssuer, isStoredList, isStoredServer } from './stored-server.js';
 
 /**
  * What is kept beside the tokens, so that the next start can refresh without asking anyone anything,
@@ -53,10 +55,11 @@ export function readContext(tokens: TokenSet | undefined): SessionContext | unde
   const context = tokens?.context as Partial<SessionContext> | undefined;
   if (context === undefined) return undefined;
   if (
-    typeof context.issuer !== 'string' ||
-    typeof context.client?.client_id !== 'string' ||
-    typeof context.authorizationServer?.issuer !== 'string' ||
-    !Array.isArray(context.requestedScope)
+    !isStoredIssuer(context.issuer) ||
+    (context.resource !== undefined && typeof context.resource !== 'string') ||
+    !isStoredClient(context.client) ||
+    !isStoredServer(context.authorizationServer) ||
+    !isStoredList(context.requestedScope)
   ) {
     throw new McpOAuthError(
       'store_unreadable',

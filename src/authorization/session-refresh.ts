@@ -1,5 +1,5 @@
 import { discoverAuthorizationServer, discoverProtectedResource } from '../discovery/index.js';
-import { McpOAuthError } from '../errors.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { classifyRefreshFailure, refreshTokens } from '../grants/index.js';
 import type { ResolvedOptions } from '../options.js';
 import type { TokenSet } from '../tokens/token-set.js';
@@ -59,6 +59,9 @@ async function present(
   return withIdToken(parts.options, { ...result.tokens, context: writeContext(next) }, result);
 }
 
+/** With these an authorization server says that it is busy: its endpoint is where it was. */
+const BUSY: ReadonlySet<number> = new Set([429, 503]);
+
 /** The issuer's metadata, where it names another token endpoint by now than the one that gave no usable answer. */
 async function movedEndpoint(
   { options, http }: RefreshParts,
@@ -68,6 +71,7 @@ async function movedEndpoint(
 ): Promise<AuthorizationServerMetadata | undefined> {
   const kind = classifyRefreshFailure(error);
   if (signal.aborted || (kind !== 'temporary' && kind !== 'other')) return undefined;
+  if (isMcpOAuthError(error) && BUSY.has(error.status ?? 0)) return undefined;
   try {
     const exception = options.issuerExceptions?.[issuer] ?? {};
     const now = await discoverAuthorizationServer(issuer, { http, signal, clock: options.clock, exception });

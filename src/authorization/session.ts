@@ -1,7 +1,7 @@
 import { abortError, McpOAuthError } from '../errors.js';
-import { emitter, type OnEvent } from '../events.js';
+import type { OnEvent } from '../events.js';
 import { isMachineGrant, isWithoutPerson } from '../grant.js';
-import { createHttp, type Http } from '../http/index.js';
+import { createHttp, displayUrl, type Http } from '../http/index.js';
 import { detectSurroundings, type Surroundings } from '../loopback/index.js';
 import type { ResolvedOptions } from '../options.js';
 import { clientIdentity, type RegistrationStore, registrationStore } from '../registration/index.js';
@@ -10,20 +10,21 @@ import type { Lease, TokenStore } from '../stores/token-store.js';
 import { TokenManager } from '../tokens/token-manager.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { Waits } from '../tokens/wait.js';
+import type { FetchLike } from '../types.js';
 import { adoptStored, storedContext } from './adopt-session.js';
-import { type AttemptLimiter, attemptLimiter } from './attempt-limiter.js';
 import { assertOurs, parseCallback, usedCallback } from './callback-claim.js';
 import { discoveryCache } from './discovery-cache.js';
 import { DpopSession } from './dpop-session.js';
 import { assertInteractive } from './interactive.js';
 import { keepTokens, type Occasion } from './keep-tokens.js';
 import { forgetRefusals } from './machine-request.js';
+import { observed, traceSignIn } from './observed.js';
 import { OpenStreams } from './open-streams.js';
 import { redeem } from './redeem.js';
 import { PendingCallbacks } from './redirect-target.js';
 import { renewalOf } from './renewal-of.js';
 import { readContext } from './session-context.js';
-import { asMcpOAuthError, signedOut, signInTimeout, tokenRejected } from './session-errors.js';
+import { asMcpOAuthError, signedOut, signInTimeout } from './session-errors.js';
 import { sessionKey } from './session-key.js';
 import { SharedTask, type Waiter } from './shared-task.js';
 import { forgetRefusedRegistration } from './sign-in-attempts.js';
@@ -47,9 +48,6 @@ export type Exchange = (
   signal: AbortSignal,
 ) => Promise<TokenSet>;
 
-/** What 401s alone may cause, across requests: refreshes of tokens that had not expired. */
-const WINDOW_MS = 600_000;
-const MOST_FORCED_REFRESHES = 60;
 /** How long `close()` waits for a sign-in to release its listener, in ms. */
 const LONGEST_RELEASE_MS = 1_000;
 
@@ -71,10 +69,8 @@ export class AuthSession {
   readonly #key: string;
   readonly #closing = new AbortController();
   readonly #limits: SignInLimits;
-  readonly #forcedRefreshes: AttemptLimiter;
   readonly #interruptible = new Set<(reason: McpOAuthError) => void>();
   readonly #waits = new Waits();
-  #lastRefused: string | undefined;
   /** This library's own token request. */
   readonly #exchange: Exchange = async ({ transaction, arrival }, keep, signal) =>
     keep(await redeem(this.parts, transaction, arrival.url, signal));
@@ -88,10 +84,9 @@ export class AuthSession {
   ) {
     this.options = options;
     this.store = store;
-    this.emit = emitter(options.onEvent);
+    this.emit = observed(options);
     this.#key = sessionKey(options);
     this.#limits = new SignInLimits(options.clock);
-    this.#forcedRefreshes = attemptLimiter(options.clock, MOST_FORCED_REFRESHES, WINDOW_MS);
     this.http = createHttp({
       anchor: options.server,
       clock: options.clock,
@@ -104,6 +99,7 @@ export class AuthSession {
     this.tokens = new TokenManager({
       store,
       key: this.tokensKey,
+      server: displayUrl(options.server),
       ...renewalOf(options.grant, () => this.parts),
       clock: options.clock,
       onEvent: this.emit,
@@ -123,6 +119,7 @@ export class AuthSession {
       surroundings,
       preferredIssuer: () => this.#preferredIssuer(),
       prompted: (reason) => this.#limits.count(reason),
+      newClient: () => this.#limits.newClient(),
     };
     this.#turns = new SignInTurns({
       store,
@@ -214,19 +211,21 @@ export class AuthSession {
   async refreshRefused(token: string, signal: AbortSignal): Promise<string | undefined> {
     const current = this.tokens.peek();
     if (current !== undefined && current.accessToken !== token) return current.accessToken;
-    if (token !== this.#lastRefused) {
-      // In this order: what was not let through counts again.
-      if (!this.#forcedRefreshes.take('')) throw tokenRejected();
-      this.#lastRefused = token;
-    }
+    this.#limits.countRefused(token);
     const refreshed = await this.tokens.refresh(token, { signal });
     return refreshed === token ? undefined : refreshed;
+  }
+
+  /** How MCP traffic travels where its transport has no `fetch` of its own. */
+  get trafficFetch(): FetchLike {
+    const { fetch, network } = this.options;
+    if (network?.publicOnly === true) return this.http.judgedFetch;
+    return fetch ?? ((input, init) => globalThis.fetch(input, init));
   }
 
   /** The user asked for a sign-in: what was counted before counts no more. */
   resetLimits(): void {
     this.#limits.reset();
-    this.#forcedRefreshes.reset();
     this.tokens.retryRefresh();
     forgetRefusals(this.options.grant);
   }
@@ -249,7 +248,7 @@ export class AuthSession {
     const taken = await transactions.take(state);
     if (taken === undefined) throw usedCallback();
     const task: SharedTask<TokenSet> = new SharedTask('callback', this.options.clock, (signal) =>
-      this.#exchangeTaken(taken, url, signal),
+      traceSignIn(this.options, 'callback', () => this.#exchangeTaken(taken, url, signal)),
     );
     const forget = this.onInterrupt((reason) => task.cancel(reason));
     return task.join().finally(forget);
@@ -312,12 +311,12 @@ export class AuthSession {
     request: SignInRequest,
     waiter: Waiter,
     holder: AbortSignal | undefined,
-    exchange: Exchange | undefined,
+    exchange: Exchange = this.#exchange,
   ): Promise<TokenSet> {
     const refusal = this.#limits.refusal(request.reason);
     if (refusal !== undefined) return Promise.reject(refusal);
     const task: SharedTask<TokenSet> = new SharedTask('authorization', this.options.clock, (signal) =>
-      this.#runSignIn(request, exchange ?? this.#exchange, task, signal),
+      traceSignIn(this.options, request.reason, () => this.#runSignIn(request, exchange, task, signal)),
     );
     this.#current = { task, scope: request.scope };
     const result = task.join(waiter);
@@ -345,6 +344,7 @@ export class AuthSession {
         lead: async (turn) => {
           // Whoever was waited for may have signed out instead.
           if (request.reason !== 'authorize') await this.assertUsable();
+          if (!isWithoutPerson(this.options.grant)) this.#limits.started(request.reason);
           const keep = (kept: TokenSet, lease?: Lease) => this.#keep(kept, { epoch, lease, ...occasionOf(request) });
           return signInByGrant(this.parts, request, turn, {
             keep,

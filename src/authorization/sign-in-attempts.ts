@@ -95,8 +95,26 @@ export interface ClientWanted {
   readonly mayAsk?: boolean;
 }
 
-/** The client id for the authorization server that was found. */
-export function findClient(
+/** The client id for the authorization server that was found. A new one counts, whether or not it was got. */
+export async function findClient(
+  parts: SignInParts,
+  discovery: Discovery,
+  wanted: ClientWanted,
+): Promise<ResolvedClient> {
+  try {
+    const client = await resolveWanted(parts, discovery, wanted);
+    if (!client.reused && (client.kind === 'dynamic' || client.kind === 'asked')) parts.newClient();
+    return client;
+  } catch (error) {
+    // A redirect may be the sign-in page of the network.
+    const isLasting =
+      isMcpOAuthError(error) && error.stage === 'registration' && !error.retryable && error.code !== 'redirect_refused';
+    if (isLasting && !wanted.signal.aborted) parts.newClient();
+    throw error;
+  }
+}
+
+function resolveWanted(
   parts: SignInParts,
   discovery: Discovery,
   { mayAsk = true, ...wanted }: ClientWanted,

@@ -70,6 +70,8 @@ export interface SignInParts {
   readonly preferredIssuer: () => Promise<string | undefined>;
   /** Told when a browser is about to be opened. */
   readonly prompted: (reason: InteractionReason) => void;
+  /** Told when a client was registered or asked for, or that failed for good. */
+  readonly newClient: () => void;
 }
 
 /** A callback that belongs to a transaction, with the state checked and the transaction used up. */

@@ -1,4 +1,4 @@
-import { assertPkceSupported, type Discovery } from '../discovery/index.js';
+import { assertPkceSupported, assertPlainRequestsTaken, type Discovery } from '../discovery/index.js';
 import { abortError, isMcpOAuthError, McpOAuthError } from '../errors.js';
 import type { ResolvedClient } from '../registration/index.js';
 import { usedCallback } from './callback-claim.js';
@@ -46,6 +46,7 @@ async function attemptAuthorization<T>(
   const discovery = await discoverFor(parts, request, signal, attempt);
   // Before a client is registered that could never be used.
   assertPkceSupported(discovery, options.issuerExceptions?.[discovery.issuer]);
+  assertPlainRequestsTaken(discovery);
   const target = await openTarget(parts, discovery.issuer, signal);
   try {
     const client = await findClient(parts, discovery, { signal, redirectUri: target.redirectUri });

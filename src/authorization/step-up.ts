@@ -1,6 +1,7 @@
 import type { Challenge } from '../challenge.js';
+import { traced } from '../diagnostics.js';
 import type { McpOAuthError } from '../errors.js';
-import { excerpt } from '../http/index.js';
+import { displayUrl, excerpt, redact } from '../http/index.js';
 import type { StepUpAnswer } from '../options.js';
 import { coversScope, unionScopes } from '../scope.js';
 import type { TokenSet } from '../tokens/token-set.js';
@@ -100,8 +101,10 @@ export class StepUp {
   ): Promise<TokenSet> {
     if (!this.#limiter.allows(nameOf(operation)) || !this.#altogether.take(''))
       throw stillInsufficient(operation.challenge);
-    const task: SharedTask<TokenSet> = new SharedTask('step-up', this.#session.options.clock, (signal) =>
-      this.#run(operation, required, tokens, task, signal, exchange),
+    const { clock, server } = this.#session.options;
+    const facts = { server: displayUrl(server), scope: required, operation: operation.method, tool: operation.tool };
+    const task: SharedTask<TokenSet> = new SharedTask('step-up', clock, (signal) =>
+      traced('step-up', facts, () => this.#run(operation, required, tokens, task, signal, exchange)),
     );
     this.#current = { task, required };
     const result = task.join(waiter);
@@ -131,7 +134,9 @@ export class StepUp {
       // What is no answer at all has not allowed it.
       if (!allowed) throw denied(required);
       this.#limiter.take(nameOf(operation));
-      const scope = unionScopes(readContext(tokens)?.requestedScope, granted, required);
+      const requested = readContext(tokens)?.requestedScope ?? [];
+      // What was granted beyond the request is the server's choice, and not one to be asked for again.
+      const scope = unionScopes(requested.length > 0 ? requested : granted, required);
       return await session.signIn(
         {
           reason: 'step-up',
@@ -171,7 +176,7 @@ export class StepUp {
         granted,
         method: operation.method,
         tool: operation.tool,
-        untrustedDescription: describe(operation.challenge),
+        untrustedDescription: describe(operation),
         signal,
       });
     // The application may never answer; whoever waits must be able to leave.
@@ -197,7 +202,8 @@ function nameOf({ method, tool }: RefusedOperation): string {
   return `${method ?? ''} ${tool ?? ''}`;
 }
 
-function describe(challenge: Challenge): string | undefined {
+/** The server's words, without the token if it repeats it. */
+function describe({ challenge, sentToken }: RefusedOperation): string | undefined {
   const description = challenge.parameters['error_description'];
-  return description === undefined ? undefined : excerpt(description);
+  return description === undefined ? undefined : excerpt(redact(description, [sentToken]));
 }

@@ -1,8 +1,10 @@
 import type { Clock } from '../clock.js';
-import type { ProofKey } from '../dpop/index.js';
+import { isProofKey, type ProofKey } from '../dpop/index.js';
 import { McpOAuthError } from '../errors.js';
+import { isStoredClient } from '../registration/stored-client.js';
 import type { TokenStore } from '../stores/token-store.js';
 import type { AuthorizationServerMetadata, ClientInformation, RegistrationKind } from '../types.js';
+import { isStoredIssuer, isStoredList, isStoredServer } from './stored-server.js';
 
 /**
  * One sign-in under way. State, verifier, issuer, redirect URI, client, resource and scopes live and die together.
@@ -52,7 +54,7 @@ export function transactionStore(store: TokenStore, clock: Clock, lockTimeoutMs:
   const find = async (state: string): Promise<Transaction | undefined> => {
     if (!STATE.test(state)) return undefined;
     const value = await store.get(PREFIX + state);
-    const transaction = value === undefined ? undefined : parse(value);
+    const transaction = value === undefined ? undefined : parse(value, state);
     return transaction !== undefined && transaction.expiresAt > clock.now() ? transaction : undefined;
   };
   return {
@@ -92,14 +94,20 @@ export async function isOpen(
   return transaction !== undefined && transaction.expiresAt - clock.now() > Math.min(ENOUGH_MS, signInTimeoutMs / 2);
 }
 
-function parse(value: string): Transaction {
+function parse(value: string, key: string): Transaction {
   const transaction = parseObject(value) as Partial<Transaction> | undefined;
-  const { state, codeVerifier, issuer, redirectUri, session, expiresAt, client, authorizationServer, scope } =
-    transaction ?? {};
-  const texts = [state, codeVerifier, issuer, redirectUri, session, client?.client_id, authorizationServer?.issuer];
-  if (texts.every((text) => typeof text === 'string') && typeof expiresAt === 'number' && Array.isArray(scope)) {
-    return transaction as Transaction;
-  }
+  const { state, codeVerifier, issuer, redirectUri, session, resource = '', expiresAt, dpop } = transaction ?? {};
+  const texts = [codeVerifier, redirectUri, session, resource];
+  const whole =
+    state === key &&
+    isStoredIssuer(issuer) &&
+    texts.every((text) => typeof text === 'string') &&
+    Number.isFinite(expiresAt) &&
+    isStoredList(transaction?.scope) &&
+    isStoredClient(transaction?.client) &&
+    isStoredServer(transaction?.authorizationServer) &&
+    (dpop === undefined || isProofKey(dpop));
+  if (whole) return transaction as Transaction;
   throw new McpOAuthError('store_unreadable', 'A pending sign-in in the store is damaged. Start the sign-in again.', {
     stage: 'store',
   });

@@ -1,5 +1,6 @@
 import { isMcpOAuthError, McpOAuthError, type McpOAuthErrorCode, type Stage } from '../errors.js';
 import { excerpt } from '../http/index.js';
+import { oauthErrorCode } from '../oauth-error.js';
 
 /** What the store's keys of these records begin with. */
 export const TURNS = 'sign-in/';
@@ -46,11 +47,12 @@ export function parseTurn(text: string): TurnRecord | undefined {
   } catch {
     return undefined;
   }
-  const { owner, wanted, url = '', userCode = '', failure, offer = '' } = record ?? {};
-  const { code = '', message = '' } = failure ?? {};
-  return [owner, wanted, url, userCode, offer, code, message].every((each) => typeof each === 'string')
-    ? (record as TurnRecord)
-    : undefined;
+  const { owner, wanted, url = '', userCode = '', client, failure, offer = '' } = record ?? {};
+  const whole =
+    [owner, wanted, url, userCode, offer].every((each) => typeof each === 'string') &&
+    (client === undefined || (typeof client?.issuer === 'string' && typeof client.clientId === 'string')) &&
+    (failure === undefined || (typeof failure?.code === 'string' && typeof failure.message === 'string'));
+  return whole ? (record as TurnRecord) : undefined;
 }
 
 /** What a sign-in can fail with where others wait for it. What is not among them is a sign-in that failed. */
@@ -78,6 +80,7 @@ const CODES: ReadonlySet<McpOAuthErrorCode> = new Set([
   'invalid_callback',
   'state_mismatch',
   'token_request_failed',
+  'dpop_failed',
   'token_rejected',
   'account_mismatch',
   'signed_out',
@@ -87,11 +90,14 @@ const CODES: ReadonlySet<McpOAuthErrorCode> = new Set([
   'lease_lost',
 ]);
 const STAGES: ReadonlySet<Stage> = new Set([
+  'configuration',
   'discovery',
   'registration',
   'authorization',
   'callback',
   'token',
+  'resource',
+  'step-up',
   'store',
 ]);
 
@@ -115,6 +121,10 @@ export function sharesFailure(
 /** The failure of the sign-in that was waited for, as this one's own. The record may be another version's. */
 export function failedElsewhere({ code, stage, message, status, oauthError }: Failure): McpOAuthError {
   const known = CODES.has(code) ? code : 'authorization_failed';
-  const init = { stage: STAGES.has(stage) ? stage : 'authorization', status, oauthError } as const;
+  const init = {
+    stage: STAGES.has(stage) ? stage : 'authorization',
+    status: Number.isInteger(status) ? status : undefined,
+    oauthError: oauthErrorCode(oauthError),
+  } as const;
   return new McpOAuthError(known, `${excerpt(message, 500)} (The sign-in ran in another window.)`, init);
 }

@@ -7,7 +7,7 @@ export type Output = NodeJS.WritableStream & {
   readonly isTTY?: boolean | undefined;
   /** Where it is a terminal. */
   readonly columns?: number | undefined;
-  hasColors?(): boolean;
+  hasColors?(env?: object): boolean;
 };
 
 /** Where text comes from. */

@@ -18,8 +18,11 @@ const interrupt = () => {
 process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt);
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', ({ code }: NodeJS.ErrnoException) => {
-    // Whoever read the pipe has gone (`| head`): what is left to say is for nobody.
-    if (code === 'EPIPE') return;
+    if (code === 'EPIPE') {
+      // Whoever read the pipe has gone (`2>&1 | head`): a wait of which nobody sees anything any more ends.
+      if (stream === process.stderr && !interruption.signal.aborted) interrupt();
+      return;
+    }
     if (stream === process.stdout) process.stderr.write(`error: the output could not be written (${code}).\n`);
     process.exit(EXIT.failure);
   });

@@ -3,6 +3,7 @@ import { causesOf } from './causes.js';
 import { CommandError } from './command-error.js';
 import { EXIT } from './exit-code.js';
 import { printable } from './printable.js';
+import type { Hide } from './session-secrets.js';
 
 /** How much of an MCP server's own words is shown. */
 const LONGEST_WORDS = 500;
@@ -18,14 +19,15 @@ const NO_ANSWER_V1 = /^MCP error -3200[01]: (Request timed out|Connection closed
  * hold a whole page of HTML.
  *
  * @param remedy - For a server that does not speak as it should.
+ * @param hide - Takes out what the server may echo of the session.
  */
-export function mcpFailure(cause: unknown, remedy: string): CommandError {
+export function mcpFailure(cause: unknown, remedy: string, hide: Hide = (text) => text): CommandError {
   const chain = causesOf(cause);
-  const message = chain[0]?.message ?? String(cause);
+  const message = hide(chain[0]?.message ?? String(cause));
   const failed = (text: string, exitCode?: number, advice?: string) =>
     new CommandError('mcp_failed', text, { cause, exitCode, remedy: advice });
   if (chain.some(isNoAnswer)) {
-    const why = chain.at(-1)?.message ?? message;
+    const why = hide(chain.at(-1)?.message ?? message);
     return failed(`The MCP server does not answer: ${pageExcerpt(why)}. Try again later.`, EXIT.tryAgain);
   }
   const status = chain.map(statusOf).find((found) => found !== undefined);

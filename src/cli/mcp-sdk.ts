@@ -2,6 +2,7 @@ import type { TransportClass } from '../with-oauth.js';
 import { CommandError } from './command-error.js';
 import type { Io } from './io.js';
 import { shellQuote } from './shell.js';
+import { shownUrl } from './shown-url.js';
 
 /** A tool as servers list it; nothing in it is checked. */
 export type Tool = Readonly<Record<string, unknown>>;
@@ -98,7 +99,7 @@ function missing(io: Io, command: string, url: string): CommandError {
     'sdk_missing',
     'No MCP SDK is installed beside mcp-oauth-client, and this command needs one.',
     {
-      remedy: `Run: npx -p mcp-oauth-client -p ${V2} mcp-oauth-client ${command} ${shellQuote(url, io.platform)}`,
+      remedy: `Run: npx -p mcp-oauth-client -p ${V2} mcp-oauth-client ${command} ${shellQuote(shownUrl(url), io.platform)}`,
     },
   );
 }

@@ -6,6 +6,7 @@ import { loadSdk, type McpClient, type McpRequestOptions } from './mcp-sdk.js';
 import type { TransportFlags } from './options.js';
 import type { OpenedProvider } from './provider.js';
 import { diagnose } from './remedy.js';
+import { hiding } from './session-secrets.js';
 import type { RepeatedFlags } from './shell.js';
 import { APPLICATION } from './storage.js';
 
@@ -45,7 +46,7 @@ export async function withMcpSession<T>(
     return await work({ client, request });
   } catch (error) {
     if (ownError(error) !== undefined || io.signal.aborted) throw error;
-    throw mcpFailure(error, diagnose({ ...target, platform: io.platform }));
+    throw mcpFailure(error, diagnose({ ...target, platform: io.platform }), await hiding(opened.provider));
   } finally {
     io.signal.removeEventListener('abort', stop);
     await client.close().catch(() => undefined);

@@ -12,7 +12,8 @@ export function absoluteUrl(value: string): string {
 export function serverUrl(value: string): string {
   if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return new URL(value).href;
   const completed = `https://${value}`;
-  const hint = /^[\w.-]+(:\d+)?(\/|$)/.test(value) && URL.canParse(completed) ? ` Write ${completed}.` : '';
+  const hint =
+    /^[\w.-]+(:\d+)?(\/|$)/.test(value) && URL.canParse(completed) ? ` Write ${printable(completed, 200)}.` : '';
   throw new InvalidArgumentError(`${printable(value, 200)} is not an absolute https URL.${hint}`);
 }
 

@@ -22,7 +22,7 @@ export function askYesNo(io: Io, question: string, signal: AbortSignal): Promise
     // Ctrl-D is no answer.
     reader.on('close', () => resolve(false));
     reader.question(`${question} [Y/n] `, (answer) => {
-      const yes = /^\s*(y(es)?)?\s*$/i.test(answer);
+      const yes = /^(y(es)?)?$/i.test(answer.trim());
       resolve(yes);
       leave();
     });

@@ -1,6 +1,7 @@
 import type { McpOAuthError, McpOAuthErrorCode } from '../errors.js';
 import { inFlags } from './library-words.js';
 import { commandLine, type NamedCommand, type RepeatedFlags, shellQuote } from './shell.js';
+import { shownUrl } from './shown-url.js';
 
 /** What the command knows of the server that an error is about. */
 export interface RemedyContext {
@@ -16,7 +17,7 @@ type Remedy = (context: RemedyContext) => string;
 const line =
   (command: NamedCommand, extra: readonly string[] = []): Remedy =>
   ({ url, flags, platform }) =>
-    commandLine(command, url, flags, platform, extra);
+    commandLine(command, shownUrl(url), flags, platform, extra);
 
 const login: Remedy = (context) => {
   const { scope = [], platform } = context;
@@ -64,7 +65,11 @@ const REMEDIES: Readonly<Partial<Record<McpOAuthErrorCode, Remedy>>> = {
 
 /** What a person can do about an error with this command; `undefined` where its message says all there is to say. */
 export function remedyFor(error: McpOAuthError, context: RemedyContext | undefined): string | undefined {
-  return context === undefined ? undefined : REMEDIES[error.code]?.(context);
+  if (context === undefined) return undefined;
+  const remedy = REMEDIES[error.code]?.(context);
+  // A key in the URL is in nobody's log because of this.
+  const isMasked = remedy?.includes(shownUrl(context.url)) && shownUrl(context.url) !== context.url;
+  return isMasked ? `${remedy} Put the key of the URL in place of the dots.` : remedy;
 }
 
 /** Where the library's message speaks to whoever writes a program, and not to whoever runs this one. */

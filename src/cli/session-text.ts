@@ -3,6 +3,7 @@ import type { StoredSession } from '../authorization/list-sessions.js';
 import type { RegistrationKind } from '../types.js';
 import { relativeTime } from './duration.js';
 import { printable } from './printable.js';
+import { shownUrl } from './shown-url.js';
 import type { Paint } from './style.js';
 
 /** What there is to say of a session, wherever it was read. */
@@ -40,7 +41,7 @@ export function sessionText(url: string, facts: Facts, { keptIn, now, paint }: S
   }
   rows.push(['Kept in', printable(keptIn)]);
   const lines = rows.map(([label, text]) => `  ${paint('dim', label.padEnd(LABEL_WIDTH))}${text}`);
-  return [paint('bold', printable(url)), ...lines].join('\n');
+  return [paint('bold', printable(shownUrl(url))), ...lines].join('\n');
 }
 
 /** Who signed in, as the server says; `undefined` where it says nothing. */

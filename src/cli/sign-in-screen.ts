@@ -5,6 +5,7 @@ import type { Io } from './io.js';
 import { inFlags } from './library-words.js';
 import { type LiveLine, startLiveLine } from './live-line.js';
 import { printable } from './printable.js';
+import { shownUrl } from './shown-url.js';
 import { painter } from './style.js';
 
 /** What a person sees of a sign-in, on stderr. */
@@ -56,7 +57,7 @@ function remoteText(remote: RemoteKind, pastes: boolean): string {
 export function signInScreen(io: Io, options: SignInScreenOptions): SignInScreen {
   const { quiet, browser, signInMs, canPaste } = options;
   const paint = painter(io, 'stderr');
-  const server = printable(options.url);
+  const server = printable(shownUrl(options.url));
   const pastes = canPaste && io.stdin.isTTY === true && io.stderr.isTTY === true;
   let live: LiveLine | undefined;
 

@@ -15,7 +15,10 @@ export function wantsColour(output: Output, env: NodeJS.ProcessEnv): boolean {
   if ((env['NO_COLOR'] ?? '') !== '') return false;
   const forced = env['FORCE_COLOR'];
   if (forced !== undefined && forced !== '') return forced !== '0' && forced !== 'false';
-  return output.isTTY === true && env['TERM'] !== 'dumb' && (output.hasColors?.() ?? false);
+  if (output.isTTY !== true || env['TERM'] === 'dumb') return false;
+  // By the convention an empty value says nothing, but Node takes it for a no.
+  const { NO_COLOR: _empty, ...others } = env;
+  return output.hasColors?.(others) ?? false;
 }
 
 /** Styles text for one of the two streams. */

@@ -12,6 +12,7 @@ import {
   fetchDocument,
 } from './fetch-document.js';
 import { authorizationServerLocations } from './well-known.js';
+import { parseWrittenUrl } from './written-url.js';
 
 /** Options of {@link discoverAuthorizationServer}. */
 export interface AuthorizationServerOptions extends DiscoveryRequestOptions {
@@ -90,12 +91,14 @@ function readDocument(
   return checkEndpoints(document, found, http);
 }
 
-/** Reads an issuer identifier: an http(s) URL without credentials, query and fragment (RFC 8414 section 2). */
+/**
+ * Reads an issuer identifier: an http(s) URL without credentials, query and fragment (RFC 8414 section 2). One in letters of another
+ * alphabet is none: a person who reads it could take it for another company's.
+ */
 function parseIssuer(issuer: string): URL {
-  const isShaped =
-    issuer.length <= LONGEST_ISSUER && /^https?:\/\/[^/]/i.test(issuer) && !/[\s\\?#\p{C}]/u.test(issuer);
-  const url = isShaped && URL.canParse(issuer) ? new URL(issuer) : undefined;
-  if (url !== undefined && url.username === '' && url.password === '') return url;
+  const isShaped = issuer.length <= LONGEST_ISSUER && !/[?#]/.test(issuer);
+  const url = isShaped ? parseWrittenUrl(issuer) : undefined;
+  if (url !== undefined) return url;
   const message =
     `"${excerpt(issuer)}" is no issuer identifier of an authorization server: it has to be an https URL without ` +
     'credentials, query and fragment (RFC 8414 section 2). Whoever runs the MCP server has to correct its metadata.';

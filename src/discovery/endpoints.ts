@@ -26,6 +26,7 @@ const LISTS = [
   'revocation_endpoint_auth_methods_supported',
   'code_challenge_methods_supported',
   'dpop_signing_alg_values_supported',
+  'id_token_signing_alg_values_supported',
 ];
 
 /**

@@ -115,8 +115,22 @@ export function stringList(value: unknown): readonly string[] | undefined {
   return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
 }
 
-/** `document` without those of `members` that are there but are not lists of strings. */
+const MOST_ITEMS = 1_000;
+const LONGEST_ITEM = 512;
+
+/**
+ * `document` without those of `members` that are there but are not lists of strings; of the others at most 1,000 items of at most
+ * 512 characters each, since lists are stored with every session.
+ */
 export function withoutBrokenLists(document: Readonly<JsonObject>, members: readonly string[]): JsonObject {
-  const isBroken = (name: string) => members.includes(name) && stringList(document[name]) === undefined;
-  return Object.fromEntries(Object.entries(document).filter(([name]) => !isBroken(name)));
+  const entries = Object.entries(document).map(([name, value]): [string, unknown] => {
+    if (!members.includes(name)) return [name, value];
+    return [
+      name,
+      stringList(value)
+        ?.slice(0, MOST_ITEMS)
+        .filter((item) => item.length <= LONGEST_ITEM),
+    ];
+  });
+  return Object.fromEntries(entries.filter(([name, value]) => value !== undefined || !members.includes(name)));
 }

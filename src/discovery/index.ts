@@ -8,3 +8,4 @@ export {
   type ProtectedResource,
   type ProtectedResourceOptions,
 } from './protected-resource.js';
+export { assertPlainRequestsTaken } from './request-support.js';

@@ -15,6 +15,7 @@ import {
 import { isResourceOf } from './resource-match.js';
 import { parseServerUrl } from './server-url.js';
 import { resourceMetadataLocations } from './well-known.js';
+import { parseWrittenUrl } from './written-url.js';
 
 /** A protected MCP server as its metadata describes it. */
 export interface ProtectedResource {
@@ -114,10 +115,13 @@ function readDocument(
 }
 
 function mismatch(resource: string, server: URL, metadataUrl: string): McpOAuthError {
+  const problem =
+    parseWrittenUrl(resource) === undefined
+      ? 'which is written in a way that URL parsers have to repair (RFC 3986), so that it may be read as another one'
+      : `which is neither ${displayUrl(server)} nor a parent of it`;
   const message =
-    `The resource metadata at ${displayUrl(metadataUrl)} is for "${excerpt(resource)}", which is neither ` +
-    `${displayUrl(server)} nor a parent of it, so a token for it must not be requested here. Connect with the URL that the ` +
-    'metadata names, or have the server correct its metadata.';
+    `The resource metadata at ${displayUrl(metadataUrl)} is for "${excerpt(resource)}", ${problem}, so a token for it must not ` +
+    'be requested here. Connect with the URL that the metadata names, or have the server correct its metadata.';
   return new McpOAuthError('resource_mismatch', message, { stage: 'discovery', url: displayUrl(metadataUrl) });
 }
 

@@ -1,5 +1,4 @@
-// White space, control and format characters and backslashes are no part of a URI, but URL parsers repair them away.
-const NOT_IN_A_URI = /[\s\\\p{C}]/u;
+import { parseWrittenUrl } from './written-url.js';
 
 /**
  * Whether `resource`, as the metadata states it, stands for the MCP server at `server`: the same origin, and the same
@@ -9,10 +8,9 @@ const NOT_IN_A_URI = /[\s\\\p{C}]/u;
  * @see {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2 | RFC 8707 section 2} (no fragment)
  */
 export function isResourceOf(resource: string, server: URL): boolean {
-  if (!/^https?:\/\/[^/]/i.test(resource) || NOT_IN_A_URI.test(resource) || resource.includes('#')) return false;
-  if (!URL.canParse(resource)) return false;
-  const url = new URL(resource);
-  if (url.origin !== server.origin || url.username !== '' || url.password !== '') return false;
+  // It is sent verbatim: what is judged here has to be what the authorization server reads.
+  const url = parseWrittenUrl(resource);
+  if (url === undefined || url.origin !== server.origin || resource.includes('#')) return false;
   if (url.search !== '' && url.search !== server.search) return false;
   const prefix = withoutTrailingSlash(url.pathname);
   const path = withoutTrailingSlash(server.pathname);

@@ -20,21 +20,28 @@ export interface AuthorizationUrlParameters {
   parameters?: Readonly<Record<string, string>>;
 }
 
-/** What binds the request to this sign-in, and `resource`, which has to be the same on every leg. */
+/**
+ * What binds the request to this sign-in, and `resource`, which has to be the same on every leg; and a request object, whose
+ * members would count in place of them (RFC 9101 section 6.3).
+ */
 const RESERVED: ReadonlySet<string> = new Set([
   'client_id',
   'code_challenge',
   'code_challenge_method',
   'dpop_jkt',
   'redirect_uri',
+  'request',
+  'request_uri',
   'resource',
   'response_type',
   'state',
 ]);
+/** What a server may not ask for in our name, nor how it is answered: taken out of the query of its endpoint. */
+const NOT_THEIRS = [...RESERVED, 'authorization_details', 'response_mode', 'scope'];
 
 /**
- * Builds the URL that the user's browser opens. A query of the authorization endpoint is kept. Before it is opened it
- * has to pass `assertBrowserUrl`.
+ * Builds the URL that the user's browser opens. A query of the authorization endpoint is kept, save what makes the request another
+ * one than this. Before it is opened it has to pass `assertBrowserUrl`.
  *
  * @throws {@link McpOAuthError} `invalid_options` where `parameters` names one that this library sets itself;
  * `invalid_response` without a usable `authorization_endpoint`.
@@ -69,7 +76,7 @@ export function assertAuthorizationParameters(parameters: Readonly<Record<string
   if (taken === undefined) return;
   throw new McpOAuthError(
     'invalid_options',
-    `\`authorizationParameters\` must not contain \`${taken}\`: the library sets it. For \`resource\` there is an option.`,
+    `\`authorizationParameters\` must not contain \`${taken}\`: the library decides about it. For \`resource\` there is an option.`,
     { stage: 'configuration' },
   );
 }
@@ -80,6 +87,7 @@ function endpointUrl(endpoint: string | undefined): URL {
     const url = new URL(endpoint);
     // RFC 6749 section 3.1: the endpoint has no fragment.
     url.hash = '';
+    for (const name of NOT_THEIRS) url.searchParams.delete(name);
     return url;
   }
   throw new McpOAuthError(

@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { McpOAuthError, type McpOAuthErrorCode } from '../errors.js';
-import { excerpt } from '../http/text.js';
+import { excerpt, redact } from '../http/text.js';
 import { numberedRemedy, oauthErrorCode } from '../oauth-error.js';
 import type { AuthorizationServerMetadata } from '../types.js';
 
@@ -34,7 +34,7 @@ export function validateCallback({ authorizationServer, clientId, url, state }: 
   assertState(parameters, state);
   assertIssuer(parameters, authorizationServer);
   if (SINGLE.some((name) => parameters.getAll(name).length > 1)) throw invalid('contains a parameter twice');
-  if (parameters.has('error')) throw refused(parameters);
+  if (parameters.has('error')) throw refused(parameters, state);
   if (!CODE.test(parameters.get('code') ?? '')) throw invalid('contains no authorization code');
   try {
     return oauth.validateAuthResponse(
@@ -71,9 +71,9 @@ function assertIssuer(parameters: URLSearchParams, authorizationServer: Authoriz
   );
 }
 
-function refused(parameters: URLSearchParams): McpOAuthError {
+function refused(parameters: URLSearchParams, state: string): McpOAuthError {
   const oauthError = oauthErrorCode(parameters.get('error'));
-  const description = excerpt(parameters.get('error_description') ?? '').trim();
+  const description = excerpt(redact(parameters.get('error_description') ?? '', [state])).trim();
   const said = [oauthError, description].filter((part) => part !== undefined && part !== '').join(': ');
   if (oauthError === 'access_denied') {
     return new McpOAuthError('access_denied', `Access was denied (${said}). Sign in again to be asked once more.`, {

@@ -131,7 +131,7 @@ export function keyRemedy(context: ClientContext): string | undefined {
   const algorithms = Array.isArray(listed) ? ` (it takes ${excerpt(listed.join(', '), 100)})` : '';
   return (
     'Check the client id and that the public key is registered there, with the `keyId` and `algorithm` that are set ' +
-    `here${algorithms}; a server that wants another audience than its issuer identifier needs \`audience\`.`
+    `here${algorithms}; a server that wants another audience than its issuer identifier needs \`audience\`. A clock of this machine that is minutes off has the same effect.`
   );
 }
 

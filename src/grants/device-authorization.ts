@@ -2,7 +2,14 @@ import * as oauth from 'oauth4webapi';
 import { systemClock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { type Http, resolveHttp, retryAfterMs, withRetry } from '../http/index.js';
-import { describeAnswer, isTemporary, type OAuthErrorAnswer, protocolError, readObject } from '../oauth-error.js';
+import {
+  describeAnswer,
+  isPage,
+  isTemporary,
+  type OAuthErrorAnswer,
+  protocolError,
+  readObject,
+} from '../oauth-error.js';
 import { formatScope } from '../scope.js';
 import { type AuthenticatedRequest, sendAuthenticated } from './authenticated-request.js';
 import { assertAuthorizationParameters } from './authorization-url.js';
@@ -80,6 +87,8 @@ function send(http: Http, p: RequestDeviceAuthorizationParameters, options?: Gra
   const attempt = async () => {
     waitMs = undefined;
     const { response, refusal } = await sendAuthenticated(http, p, request, signal);
+    const mayBeForeign = refusal === undefined || !(isTemporary(refusal) || NO_ENDPOINT.has(refusal.status));
+    if (mayBeForeign && (await isPage(response))) throw pageInstead(response.status);
     if (refusal === undefined) return response;
     if (!isTemporary(refusal) || NO_ENDPOINT.has(refusal.status)) throw refused(refusal);
     waitMs = retryAfterMs(response, clock.now());
@@ -95,6 +104,13 @@ function send(http: Http, p: RequestDeviceAuthorizationParameters, options?: Gra
     signal,
     retryAfter: (error, number) => (error.retryable ? (waitMs ?? WAITS_MS[number - 1]) : undefined),
   });
+}
+
+function pageInstead(status: number): McpOAuthError {
+  const message =
+    `A web page came in place of the authorization server's code (HTTP ${status}). It may be from a proxy, or the sign-in page of ` +
+    'this network. Start the sign-in again later.';
+  return new McpOAuthError('server_unavailable', message, { stage: 'authorization', status });
 }
 
 function requestOf(p: RequestDeviceAuthorizationParameters): AuthenticatedRequest {

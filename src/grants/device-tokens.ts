@@ -6,6 +6,7 @@ import { describeAnswer, isTemporary, type OAuthErrorAnswer } from '../oauth-err
 import { type AuthenticatedRequest, type Exchange, sendAuthenticated } from './authenticated-request.js';
 import type { ClientContext } from './client-authentication.js';
 import type { DeviceAuthorization } from './device-authorization.js';
+import { foreignAnswer } from './foreign-answer.js';
 import { additionalParameters, type GrantOptions, requestRefused } from './token-request.js';
 import { readTokenResponse, type TokenResult } from './token-response.js';
 
@@ -50,9 +51,16 @@ export async function pollDeviceTokens(p: PollDeviceTokensParameters, options?: 
   for (;;) {
     await waitFor(pauseOf(pace, expiresAt - clock.now()), expiresAt, clock, signal);
     const exchange = await sendAuthenticated(http, p, request, signal).catch(temporary);
-    if (exchange !== undefined && exchange.refusal === undefined) return read(exchange, p, clock);
-    pace = nextPace(pace, exchange, clock.now());
+    const isForeign = exchange !== undefined && (await isFromElsewhere(exchange));
+    if (exchange !== undefined && !isForeign && exchange.refusal === undefined) return read(exchange, p, clock);
+    pace = nextPace(pace, isForeign ? undefined : exchange, clock.now());
   }
+}
+
+/** Whether a proxy or the network answered in the server's place: the person's code is as good as before. */
+async function isFromElsewhere(exchange: Exchange): Promise<boolean> {
+  const { refusal } = exchange;
+  return !(refusal !== undefined && isTemporary(refusal)) && (await foreignAnswer(exchange, '')) !== undefined;
 }
 
 /** How the requests follow each other. */

@@ -4,7 +4,7 @@ import { excerpt } from '../http/text.js';
 import { protocolError, readObject } from '../oauth-error.js';
 import { parseScope } from '../scope.js';
 import { type ClientContext, protocolClient } from './client-authentication.js';
-import { hasAudience, isCompactJwt, readJwt } from './jwt.js';
+import { isCompactJwt, readJwt } from './jwt.js';
 
 /** What an identity provider asserts to another authorization server. */
 export interface IdJag {
@@ -25,7 +25,12 @@ export interface IdJagRequest extends ClientContext {
 const ISSUED_TYPE = 'urn:ietf:params:oauth:token-type:id-jag';
 const JWT_TYPE = 'oauth-id-jag+jwt';
 /** What says that the value is no access token, and what identity providers say instead; the JWT itself is what counts. */
-const TOKEN_TYPES = { n_a: () => {}, 'n/a': () => {}, na: () => {}, jwt: () => {} };
+const TOKEN_TYPES = Object.assign(Object.create(null) as Record<string, () => void>, {
+  n_a: () => {},
+  'n/a': () => {},
+  na: () => {},
+  jwt: () => {},
+});
 
 /**
  * Reads the answer to a token exchange. The signature is not checked: that is for whom the assertion is presented to.
@@ -46,6 +51,7 @@ export async function readIdJag(response: Response, request: IdJagRequest, now: 
   const jwt = isCompactJwt(assertion) ? readJwt(assertion) : undefined;
   if (jwt === undefined) throw wrong('is no signed JWT of at most 64 KiB');
   if (!isIdJag(jwt.header['typ'])) throw wrong(`is no ID-JAG: its header does not have the \`typ\` ${JWT_TYPE}`);
+  assertIssuer(jwt.claims['iss'], request.authorizationServer.issuer);
   assertAudience(jwt.claims['aud'], request.audience);
   assertResource(jwt.claims['resource'], request.resource);
   // The one that does not depend on the clock of this machine first.
@@ -89,22 +95,34 @@ function isIdJag(typ: unknown): boolean {
   return typeof typ === 'string' && typ.toLowerCase().replace(/^application\//, '') === JWT_TYPE;
 }
 
-/** A slash at the end makes no other server of it; whoever it is presented to judges that again. */
+/** It may be missing; somebody else's word is none of this identity provider, whom the enterprise chose. */
+function assertIssuer(iss: unknown, issuer: string): void {
+  if (iss === undefined || isOnly(iss, issuer)) return;
+  throw wrong(`is of another issuer (${shown(iss)}) than ${excerpt(issuer, 100)}, and was not sent on`);
+}
+
+/** Alone: whoever is given it could present it to the others that it names. */
 function assertAudience(aud: unknown, audience: string): void {
   if (aud === undefined) throw wrong('names no audience (`aud`), so anybody could present it anywhere');
-  const bare = audience.replace(/\/$/, '');
-  if (hasAudience(aud, bare) || hasAudience(aud, `${bare}/`)) return;
-  const named = excerpt([aud].flat().map(String).join(', '), 100);
-  throw wrong(`is for another audience (${named}) than ${excerpt(audience, 100)}, and was not sent there`);
+  if (isOnly(aud, audience)) return;
+  throw wrong(`is for another audience (${shown(aud)}) than ${excerpt(audience, 100)}, and was not sent there`);
 }
 
 /** It may be missing; one for another MCP server would let its user in there. */
 function assertResource(named: unknown, resource: string): void {
-  if (named === undefined) return;
-  const bare = resource.replace(/\/$/, '');
-  if (hasAudience(named, bare) || hasAudience(named, `${bare}/`)) return;
-  const others = excerpt([named].flat().map(String).join(', '), 100);
-  throw wrong(`is for another resource (${others}) than ${excerpt(resource, 100)}, and was not sent on`);
+  if (named === undefined || isOnly(named, resource)) return;
+  throw wrong(`is for another resource (${shown(named)}) than ${excerpt(resource, 100)}, and was not sent on`);
+}
+
+/** Whether a claim names `expected` and nobody else. A slash at the end makes no other server of it; who gets it judges that again. */
+function isOnly(claim: unknown, expected: string): boolean {
+  const bare = expected.replace(/\/$/, '');
+  const named = Array.isArray(claim) ? (claim as readonly unknown[]) : [claim];
+  return named.length > 0 && named.every((name) => name === bare || name === `${bare}/`);
+}
+
+function shown(claim: unknown): string {
+  return excerpt([claim].flat().map(String).join(', '), 100);
 }
 
 function endOf(exp: unknown): number | undefined {

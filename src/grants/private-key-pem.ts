@@ -8,7 +8,7 @@ export interface Pkcs8 {
 }
 
 const LONGEST_PEM = 64 * 1024;
-const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----([\s\S]*?)-----END \1-----/g;
+const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----((?:(?!-----)[\s\S])*)-----END \1-----/g;
 
 /** What is not PKCS #8, with the command that makes it that. */
 const CONVERSIONS: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { systemClock } from '../clock.js';
 import { isMcpOAuthError } from '../errors.js';
-import { isTemporary } from '../oauth-error.js';
+import { isTemporary, numberedRemedy } from '../oauth-error.js';
 import { formatScope } from '../scope.js';
 import type { ClientContext } from './client-authentication.js';
 import { additionalParameters, type GrantOptions, requestTokens } from './token-request.js';
@@ -22,11 +22,16 @@ export interface RefreshTokensParameters extends ClientContext {
 
 /** A response that was lost may have rotated the token: it is presented once more, since nobody can know. */
 const LOST_LIMIT = 1;
+/** A refresh is made under the session's lock, which others wait for: no pause in it is longer, in ms. */
+const LONGEST_PAUSE_MS = 5_000;
+/** About the path, the method or the size of the request: where no OAuth error comes with it, no token was looked at. */
+const ABOUT_REQUEST: ReadonlySet<number> = new Set([404, 405, 406, 411, 413, 414, 415, 421, 431, 451]);
 const CLIENT_ERRORS: ReadonlySet<string | undefined> = new Set(['invalid_client', 'unauthorized_client']);
 
 /**
- * Refreshes an access token. What is temporary (408, 425, 429, 5xx) is tried up to three times, with `Retry-After`
- * honoured; after a lost response (no answer, a timeout, 502, 504) the token is presented once more at most.
+ * Refreshes an access token. What is temporary (407, 408, 425, 429, 5xx) is tried up to three times, with `Retry-After`
+ * honoured up to 5 s: after a longer one it fails at once. After a lost response (no answer, a timeout, 502, 504) the token is
+ * presented once more at most. An answer that is a web page, or a success that is no JSON, is temporary but not tried again.
  *
  * @returns The new tokens; with the old refresh token where the server returned none.
  * @throws {@link McpOAuthError} `token_request_failed` with the server's error; `invalid_client`; `server_unavailable`,
@@ -49,8 +54,11 @@ export async function refreshTokens(p: RefreshTokensParameters, options?: GrantO
       send: (server, protocolClient, authentication, requestOptions) =>
         oauth.refreshTokenGrantRequest(server, protocolClient, authentication, refreshToken, requestOptions),
       mayRepeat: ({ lost }) => lost <= LOST_LIMIT,
+      longestWaitMs: LONGEST_PAUSE_MS,
+      random: options?.random ?? Math.random,
       afterTemporary: 'Nothing was lost: try again later.',
-      afterRefusal: 'Sign in again.',
+      afterRefusal: ({ error, description, status }) =>
+        isAboutRequest(error, description, status) ? 'The refresh token is kept.' : 'Sign in again.',
     },
     options,
   );
@@ -73,15 +81,25 @@ export async function refreshTokens(p: RefreshTokensParameters, options?: GrantO
  * - `temporary`: try again later, with everything kept
  * - `other`: nothing can be said about the token, which is kept
  *
- * `dead` needs a definitive answer: `invalid_grant`, or any other 4xx that is neither temporary nor about the client,
- * since servers answer a dead token with various errors or an empty body.
+ * `dead` needs a definitive answer: `invalid_grant`, or any other 4xx that is neither temporary nor about the client or the
+ * request itself (the resource indicator, the path), since servers answer a dead token with various errors or an empty body.
  */
 export function classifyRefreshFailure(error: unknown): 'dead' | 'client' | 'temporary' | 'other' {
   if (!isMcpOAuthError(error)) return 'other';
-  const { code, oauthError, status = 0, retryable } = error;
+  const { code, oauthError, status = 0, retryable, message } = error;
   if (code === 'invalid_client' || CLIENT_ERRORS.has(oauthError)) return 'client';
   if (retryable) return 'temporary';
   if (code !== 'token_request_failed') return 'other';
   if (isTemporary({ status, error: oauthError })) return 'temporary';
+  if (isAboutRequest(oauthError, message, status)) return 'other';
   return oauthError === 'invalid_grant' || (status >= 400 && status < 500) ? 'dead' : 'other';
+}
+
+/**
+ * Whether a refusal says nothing about the refresh token: the resource indicator, or the place it was sent to, is wrong.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2 | RFC 8707 section 2}
+ */
+function isAboutRequest(error: string | undefined, text: string | undefined, status: number): boolean {
+  if (error === 'invalid_target' || numberedRemedy(text) !== undefined) return true;
+  return error === undefined && ABOUT_REQUEST.has(status);
 }

@@ -2,25 +2,33 @@ import { type Clock, systemClock } from '../clock.js';
 import { isProofError, proofRefused } from '../dpop/index.js';
 import { isMcpOAuthError, McpOAuthError, type Stage } from '../errors.js';
 import { type RequestOptions, resolveHttp, retryAfterMs, withRetry } from '../http/index.js';
+import { noteAskedWait, spreadAskedWait, spreadWait } from '../http/retry.js';
 import { describeAnswer, isTemporary, type OAuthErrorAnswer } from '../oauth-error.js';
 import type { ClientInformation } from '../types.js';
-import { type AuthenticatedRequest, type Exchange, sendAuthenticated } from './authenticated-request.js';
+import { type AuthenticatedRequest, sendAuthenticated } from './authenticated-request.js';
 import { type ClientContext, keyRemedy } from './client-authentication.js';
+import { foreignAnswer } from './foreign-answer.js';
 
 /** What the grants take last. */
 export interface GrantOptions extends RequestOptions {
   /** Time as expiry and waits see it; default: the machine's own clock. */
   clock?: Clock;
+  /** A number from 0 to below 1 that spreads the waits of a refresh; default: `Math.random`. */
+  random?: () => number;
 }
 
 /** What a grant wants of {@link requestTokens}. */
 export interface TokenRequestPlan extends Omit<AuthenticatedRequest, 'purpose'> {
   /** Whether the request may be presented again after this failure; `lost` counts those whose outcome is unknown. */
   readonly mayRepeat: (failure: Failure) => boolean;
+  /** The longest pause between two attempts, in ms: whoever holds a lock does not wait for longer. Default: what was asked for, up to 30 s. */
+  readonly longestWaitMs?: number;
+  /** Spreads the pauses, where clients that fail together are not to come back together. Default: no chance in them. */
+  readonly random?: () => number;
   /** What to tell the user after a temporary failure, a sentence. */
   readonly afterTemporary: string;
   /** What to tell the user after a refusal: a sentence, or a function that makes the whole error. */
-  readonly afterRefusal: string | ((answer: OAuthErrorAnswer) => McpOAuthError);
+  readonly afterRefusal: string | ((answer: OAuthErrorAnswer) => McpOAuthError | string);
 }
 
 /** One failed attempt. */
@@ -39,6 +47,9 @@ export interface TokenAnswer {
 
 const ATTEMPTS = 3;
 const WAITS_MS = [500, 2000];
+/** What is asked for in `Retry-After` is passed on up to this, in ms, to whoever decides when to ask again. */
+const LONGEST_ASKED_MS = 300_000;
+const LONGEST_WAIT_MS = 30_000;
 /** A gateway that gave up on the server behind it: that one may have acted. */
 const GATEWAY_STATUS: ReadonlySet<number> = new Set([502, 504]);
 /** Parameters that belong to the grant itself. */
@@ -85,56 +96,82 @@ export async function requestTokens(
   const { clock = systemClock, signal } = options ?? {};
   const http = resolveHttp(context.authorizationServer.issuer, options);
   let lost = 0;
-  // Nothing was sent, and whoever hangs once would hold the next attempt up as long.
-  let unsupplied: McpOAuthError | undefined;
-  let waitMs: number | undefined;
+  // What is thrown at once: another attempt would wait as long, or meet the same page.
+  let last: unknown;
+  let askedMs: number | undefined;
   const attempt = async (): Promise<TokenAnswer> => {
-    waitMs = undefined;
-    let exchange: Exchange;
-    try {
-      exchange = await sendAuthenticated(http, context, { ...plan, purpose: 'token' }, signal, {
-        clock,
-        timeoutMs: options?.timeoutMs,
-        onTimeout: (late) => {
-          unsupplied = late;
-        },
-      });
-    } catch (error) {
-      throw error === unsupplied ? error : advised(error, plan);
-    }
+    askedMs = undefined;
+    const exchange = await sendAuthenticated(http, context, { ...plan, purpose: 'token' }, signal, {
+      clock,
+      timeoutMs: options?.timeoutMs,
+      // Nothing was sent, and whoever hangs once would hold the next attempt up as long.
+      onTimeout: (late) => {
+        last = late;
+      },
+    }).catch((error: unknown) => {
+      throw error === last ? error : advised(error, plan);
+    });
     const { refusal, response, client } = exchange;
-    if (refusal === undefined) return { response, client };
-    if (!isTemporary(refusal)) throw refused(refusal, plan, context);
-    waitMs = retryAfterMs(response, clock.now());
-    throw new McpOAuthError(
-      'server_unavailable',
-      `The authorization server is not available: ${describeAnswer(refusal)}. ${plan.afterTemporary}`,
-      { stage: 'token', status: refusal.status, oauthError: refusal.error },
-    );
+    if (refusal !== undefined && isTemporary(refusal)) {
+      askedMs = retryAfterMs(response, clock.now(), LONGEST_ASKED_MS);
+      throw noteAskedWait(unavailable(refusal, plan, askedMs), askedMs);
+    }
+    // What can be presented once only is lost with such an answer: then it is no better than a refusal.
+    if (plan.mayRepeat({ status: response.status, lost })) {
+      last = await foreignAnswer(exchange, plan.afterTemporary);
+      if (last !== undefined) throw last;
+    }
+    if (refusal !== undefined) throw refused(refusal, plan, context);
+    return { response, client };
   };
   return withRetry(attempt, {
     attempts: ATTEMPTS,
     clock,
     signal,
     retryAfter: (error, number) => {
-      if (!error.retryable || error === unsupplied) return undefined;
+      if (!error.retryable || error === last) return undefined;
       if (error.status === undefined || GATEWAY_STATUS.has(error.status)) lost++;
-      return plan.mayRepeat({ status: error.status, lost }) ? (waitMs ?? WAITS_MS[number - 1]) : undefined;
+      return plan.mayRepeat({ status: error.status, lost }) ? pauseMs(plan, number, askedMs) : undefined;
     },
   });
 }
 
+/** The pause after an attempt, in ms; `undefined` where it would be too long. Attempts count from 1. */
+function pauseMs(
+  { random = () => 0, longestWaitMs = LONGEST_WAIT_MS }: TokenRequestPlan,
+  attempt: number,
+  askedMs: number | undefined,
+): number | undefined {
+  const ownMs = WAITS_MS[attempt - 1];
+  if (askedMs === undefined) return ownMs === undefined ? undefined : spreadWait(ownMs, random);
+  return askedMs > longestWaitMs ? undefined : spreadAskedWait(askedMs, random);
+}
+
+function unavailable(
+  refusal: OAuthErrorAnswer,
+  { afterTemporary, longestWaitMs = LONGEST_WAIT_MS }: TokenRequestPlan,
+  askedMs = 0,
+): McpOAuthError {
+  const asked = askedMs > longestWaitMs ? ` It wants no request for ${Math.ceil(askedMs / 1_000)} s.` : '';
+  return new McpOAuthError(
+    'server_unavailable',
+    `The authorization server is not available: ${describeAnswer(refusal)}.${asked} ${afterTemporary}`,
+    { stage: 'token', status: refusal.status, oauthError: refusal.error },
+  );
+}
+
 /** A failure to reach the server, with what it means for the user. */
 function advised(error: unknown, plan: TokenRequestPlan): unknown {
-  if (!isMcpOAuthError(error) || !error.retryable) return error;
+  if (!isMcpOAuthError(error) || !(error.retryable || error.code === 'redirect_refused')) return error;
   const { code, message, cause, status, url } = error;
   return new McpOAuthError(code, `${message} ${plan.afterTemporary}`, { stage: 'token', cause, status, url });
 }
 
 function refused(answer: OAuthErrorAnswer, { afterRefusal }: TokenRequestPlan, context: ClientContext): McpOAuthError {
-  if (typeof afterRefusal === 'function') return afterRefusal(answer);
+  const advice = typeof afterRefusal === 'function' ? afterRefusal(answer) : afterRefusal;
+  if (typeof advice !== 'string') return advice;
   if (answer.error === 'invalid_client') return clientRefused(answer, 'token', keyRemedy(context));
-  return requestRefused(answer, afterRefusal);
+  return requestRefused(answer, advice);
 }
 
 /** A definitive answer to a token request; `afterRefusal` tells the user what to do, a sentence. */

@@ -11,10 +11,39 @@ const RANK: Readonly<Record<AddressClass, number>> = { loopback: 0, private: 1, 
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 const NAT64 = ipaddr.IPv6.parseCIDR('64:ff9b::/96');
 
-/** Names that by their registration never lie in public address space (RFC 6762, RFC 8375, ICANN's `.internal`). */
-const PRIVATE_SUFFIXES = ['.local', '.internal', '.home.arpa'];
-/** Names under which clouds offer their instance metadata, which otherwise has a link-local address. */
-const METADATA_NAMES: ReadonlySet<string> = new Set(['metadata.google.internal', 'metadata.goog', 'instance-data']);
+/**
+ * Names that never lie in public address space: by their registration (RFC 6762, RFC 8375, ICANN's `.internal`), or because
+ * networks use them for themselves and the root zone never had them (RFC 6762 appendix G).
+ */
+const PRIVATE_SUFFIXES = [
+  '.local',
+  '.internal',
+  '.home.arpa',
+  '.localdomain',
+  '.intranet',
+  '.private',
+  '.corp',
+  '.home',
+  '.lan',
+];
+/** Names under which clouds offer their instance metadata, which mostly has a link-local address. */
+const METADATA_NAMES: ReadonlySet<string> = new Set([
+  'metadata',
+  'metadata.google.internal',
+  'metadata.goog',
+  'metadata.azure.internal',
+  'metadata.tencentyun.com',
+  'instance-data',
+  'instance-data.ec2.internal',
+]);
+/** The same by address, where it is not link-local: of AWS, Google and Scaleway by IPv6, of Alibaba and Azure. */
+const METADATA_ADDRESSES: readonly [ipaddr.IPv4 | ipaddr.IPv6, number][] = [
+  'fd00:ec2::/32',
+  'fd20:ce::254/128',
+  'fd00:42::42/128',
+  '100.100.100.200/32',
+  '168.63.129.16/32',
+].map((range) => ipaddr.parseCIDR(range));
 
 /**
  * The class of an IP address.
@@ -31,7 +60,7 @@ export function addressKind(address: string): AddressKind {
 
 /** An IPv6 address without the dotted form: ipaddr.js takes ::127.0.0.1 for the IPv4-mapped ::ffff:127.0.0.1. */
 function hexadecimal(address: string): string {
-  return /:.*\./.test(address) ? bareHost(new URL(`http://[${address.replace(/%.*/, '')}]`).hostname) : address;
+  return /:[^:.]*\./.test(address) ? bareHost(new URL(`http://[${address.replace(/%.*/, '')}]`).hostname) : address;
 }
 
 function ipv6Kind(address: ipaddr.IPv6): AddressKind {
@@ -47,6 +76,9 @@ function ipv6Kind(address: ipaddr.IPv6): AddressKind {
 }
 
 function rangeKind(address: ipaddr.IPv4 | ipaddr.IPv6): AddressKind {
+  if (METADATA_ADDRESSES.some(([range, bits]) => range.kind() === address.kind() && address.match(range, bits))) {
+    return 'forbidden';
+  }
   switch (address.range()) {
     case 'unicast':
       return 'public';
@@ -69,9 +101,10 @@ function rangeKind(address: ipaddr.IPv4 | ipaddr.IPv6): AddressKind {
  */
 export function hostKind(hostname: string): AddressKind | undefined {
   const host = bareHost(hostname);
-  if (ipaddr.isValid(host)) return addressKind(host);
+  if (isAddress(host)) return addressKind(host);
   if (host === 'localhost' || host.endsWith('.localhost')) return 'loopback';
-  if (METADATA_NAMES.has(host)) return 'forbidden';
+  // Names with an empty label are none, and what a proxy or somebody else's resolver makes of them is unknown.
+  if (METADATA_NAMES.has(host) || host.split('.').includes('')) return 'forbidden';
   if (!host.includes('.') || PRIVATE_SUFFIXES.some((suffix) => host.endsWith(suffix))) return 'private';
   return undefined;
 }
@@ -87,7 +120,12 @@ export function isLoopbackHost(hostname: string): boolean {
 
 /** Whether a host is an IP address and no name. */
 export function isIpLiteral(hostname: string): boolean {
-  return ipaddr.isValid(bareHost(hostname));
+  return isAddress(bareHost(hostname));
+}
+
+/** A literal has a colon, or its last part starts with a digit. For each name that is none, the parser throws and catches. */
+function isAddress(host: string): boolean {
+  return /:|(?:^|\.)\d[\da-fx]*$/i.test(host) && ipaddr.isValid(host);
 }
 
 /** Whether `target` lies in a more private address space than `anchor`. */

@@ -2,6 +2,8 @@ import type { Clock } from '../clock.js';
 import { abortError, McpOAuthError, type Stage } from '../errors.js';
 
 const MAX_BODY_BYTES = 1_048_576;
+/** As large as most answers are. */
+const SMALL_BODY_BYTES = 4_096;
 
 /** What limits one exchange: every wait in it ends with its signal. */
 export interface Bounds {
@@ -62,7 +64,7 @@ function deferred(): { promise: Promise<never>; reject: (error: McpOAuthError) =
 }
 
 /**
- * Reads a body into memory, at most 1 MiB after decompression.
+ * Reads a body into memory, at most 1 MiB after decompression, and no further than that.
  *
  * @throws {@link McpOAuthError} `response_too_large`, and what the bounds throw.
  */
@@ -73,39 +75,67 @@ export async function readBody(
   what: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (response.body === null) return new Uint8Array();
-  // Some implementations of fetch have bodies of their own kind.
-  if (typeof response.body?.getReader !== 'function') {
+  const source = sourceOf(response.body);
+  if (source === undefined) {
     const bytes = new Uint8Array(await bounds.race(response.arrayBuffer()));
     if (bytes.byteLength > MAX_BODY_BYTES) throw tooLarge(stage, what);
     return bytes;
   }
-  const reader = response.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+  const collected = new Collected();
   try {
     for (;;) {
-      const { done, value } = await bounds.race(reader.read());
-      if (done) break;
-      size += value.byteLength;
-      if (size > MAX_BODY_BYTES) throw tooLarge(stage, what);
-      chunks.push(value);
+      const piece = await bounds.race(source.next());
+      if (piece.done === true) return collected.bytes();
+      const chunk = typeof piece.value === 'string' ? new TextEncoder().encode(piece.value) : piece.value;
+      if (collected.size + chunk.byteLength > MAX_BODY_BYTES) throw tooLarge(stage, what);
+      collected.add(chunk);
     }
   } catch (error) {
     // Not awaited: a stream that does not end may not end its cancellation either.
-    reader.cancel().catch(() => {});
+    source.cancel().catch(() => {});
     throw error;
   }
-  return concatenate(chunks, size);
 }
 
-function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
+/** A body as what is read piece by piece. */
+interface Source {
+  next(): Promise<Piece>;
+  cancel(): Promise<unknown>;
+}
+
+type Piece = { readonly done: true } | { readonly done?: false | undefined; readonly value: Uint8Array | string };
+
+/** Some implementations of fetch have bodies of their own kind: a Node stream, or nothing that can be read piece by piece. */
+function sourceOf(body: NonNullable<Response['body']>): Source | undefined {
+  if (typeof body.getReader === 'function') {
+    const reader = body.getReader();
+    return { next: () => reader.read(), cancel: () => reader.cancel() };
   }
-  return bytes;
+  const iterable: Partial<AsyncIterable<Uint8Array | string>> = body;
+  const iterator = iterable[Symbol.asyncIterator]?.();
+  if (iterator === undefined) return undefined;
+  return { next: () => iterator.next(), cancel: async () => iterator.return?.() };
+}
+
+/** Bytes in one buffer that grows: a server may send each of them on its own, and a million small objects are no small thing. */
+class Collected {
+  #buffer = new Uint8Array(SMALL_BODY_BYTES);
+  size = 0;
+
+  add(chunk: Uint8Array): void {
+    const needed = this.size + chunk.byteLength;
+    if (needed > this.#buffer.byteLength) {
+      const larger = new Uint8Array(Math.max(needed, this.#buffer.byteLength * 2));
+      larger.set(this.bytes());
+      this.#buffer = larger;
+    }
+    this.#buffer.set(chunk, this.size);
+    this.size = needed;
+  }
+
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#buffer.subarray(0, this.size);
+  }
 }
 
 function tooLarge(stage: Stage, what: string): McpOAuthError {

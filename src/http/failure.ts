@@ -11,15 +11,25 @@ const MAX_DEPTH = 5;
 
 /**
  * What a failed `fetch` means. Only names, codes and short messages of what it threw are kept as the cause: an injected
- * `fetch` may throw an error that carries the whole request.
+ * `fetch` may throw an error that carries the whole request. `secrets` are cut out of the messages.
  */
-export function networkFailure(error: unknown, stage: Stage, what: string): McpOAuthError {
+export function networkFailure(
+  error: unknown,
+  stage: Stage,
+  what: string,
+  secrets: readonly (string | undefined)[] = [],
+): McpOAuthError {
   const chain = causes(error);
   // The connector judges addresses inside fetch, which wraps what it throws.
   const own = chain.find(isMcpOAuthError);
-  if (own) return new McpOAuthError(own.code, own.message, { stage, url: own.url });
+  if (own)
+    return new McpOAuthError(own.code, own.message, {
+      stage: own.stage === 'configuration' ? own.stage : stage,
+      url: own.url,
+      cause: own.cause,
+    });
   const code = chain.map(codeOf).find((one) => one !== undefined);
-  const cause = reducedCause(chain);
+  const cause = reducedCause(chain, secrets);
   if (code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new McpOAuthError('response_too_large', `The header of ${what} is too large. Ask its operator about it.`, {
       stage,

@@ -1,13 +1,16 @@
 import { type Clock, systemClock } from '../clock.js';
+import { type SpanFacts, traced } from '../diagnostics.js';
 import { isMcpOAuthError, McpOAuthError, type Stage } from '../errors.js';
 import type { FetchLike } from '../types.js';
 import { absoluteUrl, createAddressRule, type NetworkOptions } from './address-rule.js';
 import { withinBounds } from './bounds.js';
 import { exchange } from './exchange.js';
-import { networkFailure } from './failure.js';
+import { judgedFetch } from './judged-fetch.js';
 import { normalizeResponse } from './normalize.js';
 import { type Purpose, STAGE_OF } from './purpose.js';
+import { credentialsIn } from './redact.js';
 import { displayUrl, parseUrl } from './text.js';
+import { connectionFailure } from './tls-failure.js';
 import { openWayOut, type WayOut } from './way-out.js';
 
 export type { Purpose } from './purpose.js';
@@ -55,6 +58,13 @@ export interface Http {
    * @throws {@link McpOAuthError} `address_refused`
    */
   assertBrowserUrl(url: string | URL): URL;
+  /**
+   * A `fetch` for the MCP traffic where `network.publicOnly` is set: it goes to addresses that were judged, follows no
+   * redirect, and neither bounds nor keeps what comes.
+   *
+   * @throws {@link McpOAuthError} `address_refused`, `redirect_refused`, `network_error`, `timeout`.
+   */
+  readonly judgedFetch: FetchLike;
   /** Closes idle connections. Not needed for the process to end. */
   close(): Promise<void>;
 }
@@ -64,8 +74,8 @@ export interface HttpOptions {
   /** The URL that the user named; the address rule starts from the address space it lies in. */
   anchor: string | URL;
   /**
-   * Sends every request in place of the library's own connections: for a proxy, a private CA, tests. Addresses are then
-   * judged by their names and literals alone.
+   * Sends every request in place of the library's own connections and of the proxies that the environment names.
+   * Addresses are then judged by their names and literals alone.
    */
   fetch?: FetchLike | undefined;
   /** How long one request may take, in ms, with its redirects and its body. Default: 30,000. */
@@ -91,7 +101,11 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /**
  * The way out for one MCP server.
  *
- * @throws {@link McpOAuthError} `invalid_options` where the anchor is no URL or a host list has an entry that is no host.
+ * Without a `fetch` of its own, on Node, it goes through the proxies that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name
+ * when the first request is sent, except to loopback.
+ *
+ * @throws {@link McpOAuthError} `invalid_options` where the anchor is no URL or a host list has an entry that is no host;
+ * `address_refused` where `network.publicOnly` forbids the anchor.
  */
 export function createHttp(options: HttpOptions): Http {
   const anchor = parseUrl(options.anchor);
@@ -122,16 +136,20 @@ export function createHttp(options: HttpOptions): Http {
     if (!headers.has('accept')) headers.set('accept', 'application/json');
     const mayFollow = purpose === 'metadata' && method === 'GET';
     const what = displayUrl(target);
-    return withinBounds({ timeoutMs, signals, clock, stage, what }, async (bounds) => {
-      try {
-        const { fetch, ready } = await bounds.race(open());
-        await bounds.race(ready());
-        return await exchange(target, { method, headers, body, mayFollow, fetch, rule, bounds, stage });
-      } catch (error) {
-        if (bounds.signal.aborted) throw bounds.signal.reason;
-        throw isMcpOAuthError(error) ? error : networkFailure(error, stage, what);
-      }
-    });
+    const bounded = (facts: SpanFacts) =>
+      withinBounds({ timeoutMs, signals, clock, stage, what }, async (bounds) => {
+        try {
+          const { fetch, ready } = await bounds.race(open());
+          await bounds.race(ready());
+          const answer = await exchange(target, { method, headers, body, mayFollow, fetch, rule, bounds, stage });
+          facts['status'] = answer.status;
+          return answer;
+        } catch (error) {
+          if (bounds.signal.aborted) throw bounds.signal.reason;
+          throw isMcpOAuthError(error) ? error : connectionFailure(error, stage, what, credentialsIn(headers, body));
+        }
+      });
+    return traced('request', { purpose, method, url: what }, bounded);
   }
 
   return {
@@ -147,6 +165,7 @@ export function createHttp(options: HttpOptions): Http {
       },
     assertDiscoveredUrl: rule.assertUrl,
     assertBrowserUrl: rule.assertBrowserUrl,
+    judgedFetch: judgedFetch(rule, open),
     close: async () => (await wayOut)?.close(),
   };
 }

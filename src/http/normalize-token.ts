@@ -48,7 +48,9 @@ function liftNestedToken(body: JsonObject): JsonObject {
 }
 
 function normalizeTokenType(body: JsonObject): void {
-  const type = body['token_type'];
+  const { token_type: type = '' } = body;
+  // A list of types is not none: nobody knows what such a token is.
+  if (typeof type === 'object') return;
   const known = typeof type === 'string' && !BEARER_BY_ANOTHER_NAME.has(type.toLowerCase());
   if (!known || type === '') body['token_type'] = 'bearer';
 }

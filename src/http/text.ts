@@ -1,9 +1,14 @@
+export { redact, redactor } from './redact.js';
+
 const MAX_EXCERPT = 200;
+
+/** Control and format characters, separators of lines, lone surrogates, and what is not seen at all (but what makes an emoji one). */
+const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]|(?!\ufe0f)\p{Default_Ignorable_Code_Point}/gu;
 
 /** Text from elsewhere as it may stand in a message: at most 200 characters, nothing that steers a terminal or a reader. */
 export function excerpt(text: string, max = MAX_EXCERPT): string {
   // Cut first: replacing in a megabyte to keep 200 characters would be wasted.
-  const clean = text.slice(0, max).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '\uFFFD');
+  const clean = text.slice(0, max).replace(UNFIT, '\uFFFD');
   return text.length > max ? `${clean}…` : clean;
 }
 
@@ -41,17 +46,4 @@ export function parseUrl(url: string | URL, base?: URL): URL | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Shorter values cannot be told from ordinary words. */
-const SHORTEST_SECRET = 4;
-
-/** The text without the values that were sent and that it may echo. */
-export function redact(text: string, secrets: readonly (string | undefined)[]): string {
-  let clean = text;
-  for (const secret of secrets) {
-    if (secret === undefined || secret.length < SHORTEST_SECRET) continue;
-    clean = clean.replaceAll(secret, '…').replaceAll(encodeURIComponent(secret), '…');
-  }
-  return clean;
 }

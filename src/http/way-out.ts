@@ -4,7 +4,7 @@ import type { AddressRule } from './address-rule.js';
 /** What requests are sent with. */
 export interface WayOut {
   readonly fetch: FetchLike;
-  /** Brings what the address rule knows about the anchor up to date; awaited before each request. Never rejects. */
+  /** Brings what the address rule knows about the anchor up to date; awaited before each request. Rejects only where the environment names a proxy that is none. */
   ready(): Promise<void>;
   close(): Promise<void>;
 }
@@ -25,11 +25,13 @@ export async function openWayOut(
   // Whichever undici is loaded first becomes the global one. Touching this loads Node's own, which the global fetch belongs to.
   void globalThis.Headers;
   const { createConnector } = await import('./connector.js');
-  const { fetch, resolve, close } = createConnector({ admit: rule.admit, connectTimeoutMs: timeoutMs });
-  const { anchorName } = rule;
+  const { fetch, resolve, isDirect, close } = createConnector({ admit: rule.admit, connectTimeoutMs: timeoutMs });
+  const { anchor, anchorName } = rule;
   if (anchorName === undefined) return { fetch, ready: nothing, close };
   // Each time: a VPN that comes or goes moves the anchor. Where its name does not resolve, what was known remains.
-  return { fetch, ready: () => resolve(anchorName).then(rule.learnAnchor, () => {}), close };
+  const learn = () => resolve(anchorName).then(rule.learnAnchor, () => {});
+  // What a name that only a proxy is asked for resolves to here says nothing about where it is.
+  return { fetch, ready: () => (isDirect(anchor) ? learn() : nothing()), close };
 }
 
 function isNode(): boolean {

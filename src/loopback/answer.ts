@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../clock.js';
 import type { Connections } from './connections.js';
@@ -14,11 +15,13 @@ interface Answers {
   empty(response: ServerResponse, status: number, headers?: Readonly<Record<string, string>>): Promise<void>;
   /**
    * Sends the browser to the clean path, where it gets `page`: neither the code nor the state stays in the address bar
-   * or in the history. Resolves when the page was fetched, or when the browser does not come in time.
+   * or in the history. The query there is a ticket that only this browser has: a window that some web page opens at that
+   * path, or another user of the machine, neither sees the page nor ends the wait for it. Resolves when the page was
+   * fetched, or when the browser does not come in time.
    */
   redirected(response: ServerResponse, page: Page): Promise<void>;
   /** Answers a request for the clean path. */
-  done(response: ServerResponse): Promise<void>;
+  done(response: ServerResponse, ticket: string): Promise<void>;
   /** Resolves when nothing is on its way any more. */
   idle(): Promise<void>;
   /** Stops waiting for a browser to follow. */
@@ -28,7 +31,7 @@ interface Answers {
 /** {@link Answers} for one listener. */
 export function createAnswers(pages: Pages, donePath: string, connections: Connections, clock: Clock): Answers {
   const sending = new Set<Promise<void>>();
-  let landing: { readonly page: Page; readonly reached: () => void } | undefined;
+  let landing: { readonly page: Page; readonly ticket: string; readonly reached: () => void } | undefined;
 
   const track = (work: Promise<void>): Promise<void> => {
     sending.add(work);
@@ -59,19 +62,20 @@ export function createAnswers(pages: Pages, donePath: string, connections: Conne
       // Whoever has gone away will not follow.
       if (isGone(response)) return Promise.resolve();
       landing?.reached();
+      const ticket = randomBytes(16).toString('base64url');
       const reached = new Promise<void>((resolve) => {
         const cancel = clock.schedule(FOLLOW_MS, resolve);
         const finish = () => {
           cancel();
           resolve();
         };
-        landing = { page, reached: finish };
+        landing = { page, ticket, reached: finish };
       });
-      const sent = send(response, 303, { ...SECURITY_HEADERS, Location: donePath });
+      const sent = send(response, 303, { ...SECURITY_HEADERS, Location: `${donePath}?${ticket}` });
       return track(sent.then(() => reached));
     },
-    async done(response) {
-      if (landing === undefined) return sendPage(response, pages.unknown());
+    async done(response, ticket) {
+      if (landing?.ticket !== ticket) return sendPage(response, pages.unknown());
       const { page, reached } = landing;
       // The page is kept: a reload gets it again for as long as the listener is there.
       await sendPage(response, page);

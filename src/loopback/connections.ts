@@ -58,7 +58,11 @@ export function trackConnections(clock: Clock): Connections {
       if (held.delete(socket)) limit(socket);
     },
     destroyAll() {
-      for (const socket of [...deadlines.keys(), ...held]) socket.destroy();
+      for (const socket of [...deadlines.keys(), ...held]) {
+        // Now and not when it says that it is closed: the server says so first.
+        forget(socket);
+        socket.destroy();
+      }
     },
   };
 }

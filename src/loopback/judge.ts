@@ -13,7 +13,7 @@ export interface Rules {
 /** What a request turned out to be. Only `callback` can take the slot, and only with the right state. */
 export type Verdict =
   | { readonly kind: 'callback'; readonly query: string; readonly state: string | undefined }
-  | { readonly kind: 'done' }
+  | { readonly kind: 'done'; readonly ticket: string }
   | { readonly kind: 'head' }
   | { readonly kind: 'refused'; readonly status: number; readonly headers?: Readonly<Record<string, string>> };
 
@@ -34,13 +34,19 @@ export function judge(request: IncomingMessage, rules: Rules): Verdict {
   if (path !== rules.path && path !== rules.donePath) return { kind: 'refused', status: 404 };
   if (request.method === 'HEAD') return { kind: 'head' };
   if (request.method !== 'GET') return { kind: 'refused', status: 405, headers: { Allow: 'GET, HEAD' } };
+  if (request.headers.expect !== undefined) return { kind: 'refused', status: 417 };
   if (!mayBeNavigation(request)) return { kind: 'refused', status: 403 };
-  if (path === rules.donePath) return { kind: 'done' };
 
   const query = mark === -1 ? '' : target.slice(mark);
+  if (path === rules.donePath) return { kind: 'done', ticket: query.slice(1) };
   const states = new URLSearchParams(query).getAll('state');
   return { kind: 'callback', query, state: states.length === 1 ? states[0] : undefined };
 }
+
+/** What a navigation by GET has not: a body, a change of protocol (WebSocket, h2c), a script's own request. */
+const NEVER_NAVIGATION = ['transfer-encoding', 'upgrade', 'service-worker'];
+/** How browsers say, or once said, that they load a page before somebody wants it. */
+const LOADED_AHEAD = ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'];
 
 /** Whether the request is a navigation of a browser's tab, as far as a browser tells. */
 export function isBrowserNavigation(request: IncomingMessage): boolean {
@@ -48,15 +54,16 @@ export function isBrowserNavigation(request: IncomingMessage): boolean {
 }
 
 function mayBeNavigation({ headers }: IncomingMessage): boolean {
+  if (NEVER_NAVIGATION.some((name) => headers[name] !== undefined) || Number(headers['content-length'] ?? 0) !== 0) {
+    return false;
+  }
   // A page that is loaded ahead of time is not a person's answer; the browser asks again when it is.
-  if (/\bprefetch\b/i.test(`${headers['sec-purpose'] ?? ''} ${headers['purpose'] ?? ''}`)) return false;
+  if (LOADED_AHEAD.some((name) => /\b(prefetch|prerender|preview)\b/i.test(String(headers[name])))) return false;
   const destination = headers['sec-fetch-dest'];
   if (destination !== undefined && destination !== 'document') return false;
-  const mode = headers['sec-fetch-mode'];
-  if (mode === undefined || mode === 'navigate') return true;
   // Every browser sends `Sec-Fetch-Site` along with the mode, and no page can take it away. Without it this is not a
   // browser but a program: the `fetch` of Node.js sends `Sec-Fetch-Mode: cors` and nothing else.
-  return headers['sec-fetch-site'] === undefined;
+  return headers['sec-fetch-mode'] === 'navigate' || headers['sec-fetch-site'] === undefined;
 }
 
 /** Node.js keeps the first of several `Host` headers; a request with several is not one to guess about. */

@@ -71,7 +71,7 @@ export async function startLoopbackListener(options: LoopbackListenerOptions = {
     const verdict = judge(request, rules);
     if (verdict.kind === 'refused') return answers.empty(response, verdict.status, verdict.headers);
     if (verdict.kind === 'head') return answers.empty(response, 200);
-    if (verdict.kind === 'done') return answers.done(response);
+    if (verdict.kind === 'done') return answers.done(response, verdict.ticket);
     const claim = slot.claim(verdict.state);
     if (typeof claim === 'string') return answers.page(response, pages[claim]());
     claim(hold(verdict.query, request, response));

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { win32 } from 'node:path';
 import { type Clock, systemClock } from '../clock.js';
 
 /** The variables that say where a browser is. */
@@ -32,7 +33,9 @@ export async function openInBrowser(url: string): Promise<boolean> {
 }
 
 function openerFor(system: string, environment: Environment): Opener {
-  if (usesWindowsBrowser(system, environment)) return openOnWindows;
+  if (usesWindowsBrowser(system, environment)) {
+    return (url) => run(urlHandlerOfWindows(system, environment), ['url.dll,FileProtocolHandler', url]);
+  }
   const named = browserNamedOverSsh(system, environment);
   return named === undefined ? openByPackage : (url) => run(named, [url]);
 }
@@ -43,8 +46,16 @@ const openByPackage: Opener = async (url) => {
   return open(url);
 };
 
-/** The handler of Windows for URLs, started without a shell. From WSL it is found on the PATH and shows the same browser. */
-const openOnWindows: Opener = (url) => run('rundll32.exe', ['url.dll,FileProtocolHandler', url]);
+/**
+ * The handler of Windows for URLs, started without a shell. On Windows it is named in full: a bare name is looked for in the current
+ * directory first, which may be a project of a stranger's. From WSL it is found on the PATH and shows the same browser.
+ * @internal
+ */
+export function urlHandlerOfWindows(system: string, environment: Environment): string {
+  if (system !== 'win32') return 'rundll32.exe';
+  const { SystemRoot: root = '' } = environment;
+  return win32.join(/^[a-z]:\\/i.test(root) ? root : 'C:\\Windows', 'System32', 'rundll32.exe');
+}
 
 async function run(program: string, parameters: readonly string[]): Promise<ChildProcess> {
   const { spawn } = await import('node:child_process');

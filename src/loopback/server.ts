@@ -10,6 +10,9 @@ export function createCallbackServer(
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
   onConnection: (socket: Socket) => void,
 ): Server {
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    handle(request, response).catch(() => response.destroy());
+  };
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -17,10 +20,11 @@ export function createCallbackServer(
       requestTimeout: CONNECTION_TIME_MS,
       connectionsCheckingInterval: 1_000,
     },
-    (request, response) => {
-      handle(request, response).catch(() => response.destroy());
-    },
+    answer,
   );
+  // Left to themselves, Node.js would promise the one to read a body, and keep the connection of the other.
+  server.on('checkContinue', answer);
+  server.on('checkExpectation', answer);
   // One request, then the connection ends: no keep-alive and no pipelining.
   server.maxRequestsPerSocket = 1;
   server.on('connection', onConnection);

@@ -1,6 +1,12 @@
-/** What may hide, reorder or break text: control characters, bidi controls, invisible and tag characters, lone surrogates. */
+/**
+ * What may hide, reorder or break text: control characters, bidi controls, separators of lines, lone surrogates, and what is not seen
+ * at all, but for what joins letters and makes an emoji one.
+ */
 const UNSAFE =
-  /[\p{Cc}\p{Cs}\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u2800\ufff9-\ufffb\u{e0000}-\u{e0fff}]|(?!\p{Join_Control}|\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
+
+/** No script puts so many marks on one letter; more of them paint over the lines around. */
+const STACKED_MARKS = /(\p{M}{5})\p{M}+/gu;
 
 const MARKUP: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -17,6 +23,7 @@ export function displayText(text: string, limit: number): string {
     .slice(0, limit * 4)
     .replace(/\s+/gu, ' ')
     .replace(UNSAFE, '\ufffd')
+    .replace(STACKED_MARKS, '$1')
     .trim();
   const characters = [...clean];
   return characters.length > limit

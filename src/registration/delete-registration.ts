@@ -13,6 +13,8 @@ export interface RegistrationManagement {
 
 /** What can stand in an `Authorization` header: visible ASCII, and not endless. */
 const TOKEN = /^[\x21-\x7e]{1,8192}$/;
+/** A URL in visible ASCII, without fragment, and not endless: it is kept for as long as the registration. */
+const URI = /^[\x21\x22\x24-\x7e]{1,2048}$/;
 
 /**
  * Takes the management part out of a registration answer: it is kept with the registration, and not with every session.
@@ -33,8 +35,15 @@ export function splitManagement(
     typeof accessToken === 'string' &&
     TOKEN.test(accessToken) &&
     typeof uri === 'string' &&
+    URI.test(uri) &&
+    !hasCredentials(uri) &&
     origins.includes(originOf(uri) ?? '');
   return { client: client as ClientInformation, management: offered ? { uri, accessToken } : undefined };
+}
+
+function hasCredentials(url: string): boolean {
+  const { username = '', password = '' } = URL.canParse(url) ? new URL(url) : {};
+  return username !== '' || password !== '';
 }
 
 function originOf(url: string | undefined): string | undefined {

@@ -2,9 +2,17 @@ import * as oauth from 'oauth4webapi';
 import { type Clock, systemClock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import { type Http, type RequestOptions, resolveHttp, retryAfterMs, withRetry } from '../http/index.js';
-import { describeAnswer, isTemporary, type OAuthErrorAnswer, protocolError, readErrorAnswer } from '../oauth-error.js';
+import {
+  describeAnswer,
+  isPage,
+  isTemporary,
+  type OAuthErrorAnswer,
+  protocolError,
+  readErrorAnswer,
+} from '../oauth-error.js';
 import type { AuthorizationServerMetadata, ClientInformation, ClientMetadata } from '../types.js';
 import { matchesRedirectUri } from './redirect-uri.js';
+import { assertUsable } from './registration-answer.js';
 import { minimalRequest, registrationRequest } from './registration-request.js';
 
 /** Options of {@link registerClient}. */
@@ -34,7 +42,8 @@ const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
  * @returns What the server answered; its `token_endpoint_auth_method` counts, whatever was asked for. Its
  * `registration_access_token`, where there is one, is a secret like the `client_secret` (RFC 7592).
  * @throws {@link McpOAuthError} `registration_unavailable` without an endpoint; `registration_failed` where the server
- * refuses; `server_unavailable`, `network_error` or `timeout` where trying again later helps; `invalid_response`.
+ * refuses, or registers a client that nobody could sign in with; `server_unavailable`, `network_error` or `timeout` where trying
+ * again later helps; `invalid_response`.
  * @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-3 | RFC 7591 section 3}
  */
 export async function registerClient(
@@ -70,7 +79,9 @@ function send(
   const { initialAccessToken, signal, clock = systemClock } = options ?? {};
   let waitMs: number | undefined;
   const attempt = async () => {
+    waitMs = undefined;
     const response = await post(http, authorizationServer, request, options);
+    if (!NO_ENDPOINT.has(response.status) && (await isPage(response))) throw pageInstead(response.status);
     if (response.ok) return response;
     const answer = await readErrorAnswer(response, [initialAccessToken]);
     if (!isTemporary(answer) || NO_ENDPOINT.has(answer.status)) return answer;
@@ -90,6 +101,14 @@ function send(
       return waitMs >= 0 ? waitMs : WAITS_MS[number - 1];
     },
   });
+}
+
+/** Nothing was decided: the next attempt may meet the server itself. */
+function pageInstead(status: number): McpOAuthError {
+  const message =
+    `A web page came in place of the registration answer (HTTP ${status}). It may be from a proxy, or the sign-in page of this ` +
+    'network. Try again later; where it stays although the network is fine, set `clientInformation`.';
+  return new McpOAuthError('server_unavailable', message, { stage: 'registration', status });
 }
 
 async function post(
@@ -125,12 +144,16 @@ async function readRegistration(
     throw protocolError(error, 'registration', 'The registration answer');
   }
   assertRedirectUris(answer, request);
-  return { ...answer, ...authMethod(answer, request) } as ClientInformation;
+  const { token_endpoint_auth_method: _method, ...members } = answer;
+  const client = { ...members, ...authMethod(answer, request) } as ClientInformation;
+  assertUsable(client, request);
+  return client;
 }
 
 /** Where the answer does not say how to authenticate, what was asked for stands. */
 function authMethod(client: { readonly [member: string]: unknown }, request: Readonly<Record<string, unknown>>) {
-  if (typeof client['token_endpoint_auth_method'] === 'string') return {};
+  const answered = client['token_endpoint_auth_method'];
+  if (typeof answered === 'string') return { token_endpoint_auth_method: answered };
   if (client['client_secret'] === undefined) return { token_endpoint_auth_method: 'none' };
   const asked = request['token_endpoint_auth_method'];
   // Asked for none, but given a secret: the server's metadata decides when it is used.

@@ -2,6 +2,7 @@ import type { TokenStore } from '../stores/token-store.js';
 import type { ClientInformation, ClientMetadata, RegistrationKind } from '../types.js';
 import type { RegistrationManagement } from './delete-registration.js';
 import { classifyRedirectUri } from './redirect-uri.js';
+import { isStoredClient } from './stored-client.js';
 
 /** A client as it is kept for an issuer. */
 export interface StoredRegistration {
@@ -151,13 +152,14 @@ function parseRegistration(value: string | undefined): StoredRegistration | unde
   if (value === undefined) return undefined;
   try {
     const record = JSON.parse(value) as Partial<StoredRegistration> | null;
-    const { kind, client, redirectUri, registeredAt } = record ?? {};
+    const { kind, client, redirectUri, registeredAt, management } = record ?? {};
     const whole =
       KINDS.has(kind) &&
-      typeof client?.client_id === 'string' &&
+      isStoredClient(client) &&
       client.client_id !== '' &&
-      typeof registeredAt === 'number' &&
-      (redirectUri === undefined || URL.canParse(redirectUri));
+      Number.isFinite(registeredAt) &&
+      (redirectUri === undefined || (typeof redirectUri === 'string' && URL.canParse(redirectUri))) &&
+      (management === undefined || (typeof management?.uri === 'string' && typeof management.accessToken === 'string'));
     return whole ? (record as StoredRegistration) : undefined;
   } catch {
     return undefined;

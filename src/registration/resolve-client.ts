@@ -18,6 +18,7 @@ import { splitManagement } from './delete-registration.js';
 import { assertIssuer, bindInitialAccessToken, bindPreRegistered, clientInformationOf } from './pre-registered.js';
 import { classifyRedirectUri } from './redirect-uri.js';
 import { registerClient } from './register-client.js';
+import { keptClient } from './registration-answer.js';
 import {
   clientIdentity,
   digest,
@@ -200,7 +201,7 @@ async function registerOnce(registrations: RegistrationStore, options: ResolveCl
         await registerClient(authorizationServer, metadata, options),
         authorizationServer,
       );
-      const resolved = fresh('dynamic', client, options);
+      const resolved = fresh('dynamic', keptClient(client), options);
       await registrations.save(issuer, { ...recordOf(resolved), ...(management && { management }) });
       return resolved;
     },

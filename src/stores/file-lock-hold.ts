@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { constants } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
 import { removeFile } from './file-access.js';
 import { systemCode } from './file-error.js';
 import { formatHolder, type Holder, parseHolder } from './file-lock-holder.js';
@@ -83,6 +83,8 @@ export async function tryHold(path: string, holder: Holder, updateMs: number): P
 export interface FoundLock {
   /** `undefined` where it does not say, or not yet. */
   readonly holder: Holder | undefined;
+  /** It is no file of this user's: no store put it there, and whoever did may not hold the lock for ever. */
+  readonly isForeign: boolean;
   /** When it was last kept fresh, in ms since the epoch by its holder's clock. */
   readonly freshAt: number;
   /** Differs where the file is another one or was kept fresh since. */
@@ -91,13 +93,24 @@ export interface FoundLock {
 
 /** Reads a lock file, whoever holds it; `undefined` where there is none. */
 export async function readLock(path: string): Promise<FoundLock | undefined> {
+  const stats = await found(() => lstat(path, { bigint: true }));
+  if (stats === undefined) return undefined;
+  // Neither opened nor believed: a FIFO, a link to somewhere, or what another user wrote while the directory was open to them.
+  if (!stats.isFile() || isOfAnother(stats.uid)) {
+    return { holder: undefined, isForeign: true, freshAt: 0, state: `foreign ${stats.ino} ${stats.mtimeNs}` };
+  }
   const file = await found(() => open(path, READ_FLAGS));
   if (file === undefined) return undefined;
   try {
     const { ino, mtimeNs } = await file.stat({ bigint: true });
     const { buffer, bytesRead } = await file.read(Buffer.alloc(LARGEST_LOCK_FILE), 0, LARGEST_LOCK_FILE, 0);
     const text = buffer.toString('utf8', 0, bytesRead);
-    return { holder: parseHolder(text), freshAt: Number(mtimeNs / 1_000_000n), state: `${ino} ${mtimeNs} ${text}` };
+    return {
+      holder: parseHolder(text),
+      isForeign: false,
+      freshAt: Number(mtimeNs / 1_000_000n),
+      state: `${ino} ${mtimeNs} ${text}`,
+    };
   } finally {
     await file.close();
   }
@@ -111,6 +124,12 @@ async function create(path: string): Promise<FileHandle | undefined> {
     if (code === 'EEXIST' || GOING_AWAY.has(code)) return undefined;
     throw error;
   }
+}
+
+function isOfAnother(uid: bigint): boolean {
+  // Windows has no owners in this sense.
+  const own = process.getuid?.();
+  return own !== undefined && uid !== BigInt(own);
 }
 
 async function inodeAt(path: string): Promise<bigint | undefined> {

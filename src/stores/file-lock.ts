@@ -140,7 +140,8 @@ export class FileLock {
   }
 
   /** File times are the machine's, whatever clock the store has. One in the future is no sign of life: a clock was set back. */
-  async #isDead({ holder, freshAt }: FoundLock, silentMs: number): Promise<boolean> {
+  async #isDead({ holder, isForeign, freshAt }: FoundLock, silentMs: number): Promise<boolean> {
+    if (isForeign) return true;
     const patienceMs = await patienceWith(holder, this.#holder, this.#staleMs);
     if (patienceMs === 0) return true;
     return silentMs >= this.#updateMs * WATCHED_BEATS && Math.abs(Date.now() - freshAt) >= patienceMs;

@@ -1,6 +1,10 @@
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { safeCause } from '../http/index.js';
 import { normalizeTokens } from './token-codec.js';
 import type { TokenSet } from './token-set.js';
+
+/** How long a refreshed token is used at least, in ms: one that lives for milliseconds would cost a refresh with every call. */
+const LEAST_USE_MS = 1_000;
 
 /** Whether a failed refresh means that the refresh token is dead. @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2 | RFC 6749 section 5.2} */
 export function isInvalidGrant(error: unknown): boolean {
@@ -21,11 +25,13 @@ export function mergeRefreshed(former: TokenSet, result: TokenSet, now: number):
     );
   }
   const { refreshToken, scope, context } = former;
+  const { issuedAt, expiresAt = issuedAt } = next;
   return {
     ...(refreshToken !== undefined && { refreshToken }),
     ...(scope !== undefined && { scope }),
     ...(context !== undefined && { context }),
     ...next,
+    ...(expiresAt > issuedAt && { expiresAt: Math.max(expiresAt, issuedAt + LEAST_USE_MS) }),
   };
 }
 
@@ -38,7 +44,7 @@ export function refreshError(error: unknown): McpOAuthError {
       'The refresh got no answer. Nothing was lost; check the network and try again.',
       {
         stage: 'token',
-        cause: error,
+        cause: safeCause(error),
       },
     );
   }
@@ -47,7 +53,7 @@ export function refreshError(error: unknown): McpOAuthError {
     'The refresh function failed. Its error is the cause; try again once it is solved.',
     {
       stage: 'token',
-      cause: error,
+      cause: safeCause(error),
     },
   );
 }

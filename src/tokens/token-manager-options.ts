@@ -23,8 +23,15 @@ export interface TokenManagerOptions {
   isFinal?: ((error: unknown) => boolean) | undefined;
   /** Time, replaceable for tests. */
   clock?: Clock | undefined;
+  /** A number from 0 to below 1, replaceable for tests: spreads the pauses after failed refreshes. Default: `Math.random`. */
+  random?: (() => number) | undefined;
   /** Told of `refreshed`, `adopted`, `refresh_failed` and `store_error`. */
   onEvent?: OnEvent | undefined;
+  /**
+   * What a trace names the session by.
+   * @internal
+   */
+  server?: string | undefined;
   /** How long to wait for the store's lock, in ms. Default 60,000. */
   lockTimeoutMs?: number | undefined;
   /** How long one refresh may take, in ms. Default 30,000. */

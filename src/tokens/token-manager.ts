@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from '../clock.js';
+import { traced } from '../diagnostics.js';
 import { abortError, McpOAuthError, type McpOAuthErrorCode } from '../errors.js';
 import { emitter, type OnEvent } from '../events.js';
 import type { Lease } from '../stores/token-store.js';
-import { Backoff } from './backoff.js';
+import { RefreshPause } from './refresh-pause.js';
 import { isInvalidGrant, refreshError } from './refresh-result.js';
 import { Renewal } from './renewal.js';
 import type { TokenCache } from './token-cache.js';
@@ -30,23 +31,24 @@ export class TokenManager {
   readonly #emit: OnEvent;
   readonly #closed = new AbortController();
   readonly #waits = new Waits();
-  readonly #backoff = new Backoff();
+  readonly #pause: RefreshPause;
   readonly #cache: TokenCache;
+  readonly #server: string | undefined;
   #refreshing: { readonly result: Promise<TokenSet | undefined>; readonly controller: AbortController } | undefined;
-  /** What ended the last refresh where asking again does not help, and the access token that was to be replaced. */
-  #refusal: { readonly error: McpOAuthError; readonly accessToken: string | undefined } | undefined;
 
   /** @throws {McpOAuthError} `invalid_options` where the store or the key is missing */
   constructor(options: TokenManagerOptions) {
     const { store, key, refresh, isRefreshable = hasRefreshToken, isFinal, clock, onEvent } = options;
-    const { lockTimeoutMs, refreshTimeoutMs } = options;
+    const { lockTimeoutMs, refreshTimeoutMs, server, random = Math.random } = options;
     if (typeof store?.get !== 'function' || typeof key !== 'string' || key === '') {
       throw new McpOAuthError('invalid_options', 'A TokenManager needs a `store` and a non-empty `key`.', {
         stage: 'configuration',
       });
     }
     this.#clock = clock ?? systemClock;
+    this.#pause = new RefreshPause(random);
     this.#emit = emitter(onEvent);
+    this.#server = server;
     this.#mirror = new TokenMirror({
       store,
       key,
@@ -74,8 +76,10 @@ export class TokenManager {
    * stored, and the store can tell, the call waits until that was read.
    * @param options `signal` ends this call's wait, not the refresh that others wait for too
    * @throws {McpOAuthError} `aborted`, `closed`; a retryable one (`network_error`, `timeout`, `server_unavailable`, `lock_timeout`)
-   * where the token is over and could not be refreshed now; `store_unreadable`, `store_failed`; what else the refresh failed with,
-   * which is not repeated at once but after 1 s, and then after twice as long each time, up to 60 s
+   * where the token is over and could not be refreshed now; `store_unreadable`, `store_failed`; what else the refresh failed with.
+   * What is temporary is asked again by the next call, and from the second failure in a row on after 1 s and then twice as long each
+   * time, up to 30 s (5 s where no word of the server came); anything else after 1 s and so on, up to 60 s; and never before a
+   * `Retry-After` (of 5 minutes at most) is over. Until then calls fail with the last error at once.
    */
   getAccessToken(options?: { signal?: AbortSignal }): Promise<string | undefined> {
     const fresh = this.#cache.fresh;
@@ -134,7 +138,7 @@ export class TokenManager {
         },
       );
     }
-    this.#refusal = undefined;
+    this.#pause.reset();
     const replaces = this.#cache.tokens?.accessToken;
     await this.#replaceSession(options?.lease, async (lease, failure) => {
       const { record } = this.#mirror;
@@ -170,7 +174,7 @@ export class TokenManager {
    */
   async clear(options?: { lease?: Lease }): Promise<void> {
     this.#assertOpen(undefined);
-    this.#refusal = undefined;
+    this.#pause.reset();
     this.#cache.forgive();
     this.#mirror.record.dropPending();
     this.#mirror.replace(undefined);
@@ -183,10 +187,10 @@ export class TokenManager {
 
   /**
    * What the last refresh failed with may have been put right: the next call that needs a refresh makes one, instead of failing with
-   * the same error until the wait between refreshes (60 s at most) is over.
+   * the same error until the wait between refreshes is over.
    */
   retryRefresh(): void {
-    this.#refusal = undefined;
+    this.#pause.lift();
   }
 
   /**
@@ -257,7 +261,7 @@ export class TokenManager {
   /** Starts a background refresh where it is time for one. @returns whether it is time */
   #refreshAheadIfDue(): boolean {
     if (!this.#cache.refreshDue) return false;
-    if (this.#refreshing === undefined && this.#backoff.ready(this.#clock.now())) {
+    if (this.#refreshing === undefined && this.#pause.mayRefreshAhead(this.#clock.now())) {
       // Its failure is reported as an event; the valid token is used meanwhile.
       this.#startRefresh().catch(() => {});
     }
@@ -267,29 +271,39 @@ export class TokenManager {
   /** Waits for the refresh that is under way, or for a new one. */
   async #refreshShared(signal: AbortSignal | undefined): Promise<TokenSet | undefined> {
     if (this.#refreshing === undefined && !this.#cache.refreshable) return undefined;
-    if (this.#refreshing === undefined && this.#isRefused()) {
+    if (this.#refreshing === undefined && this.#refusal() !== undefined) {
       // Only the store may know better by now.
       await this.#wait(this.#lookAgain(), signal);
       const { usable } = this.#cache;
       if (usable !== undefined) return usable;
-      if (this.#refreshing === undefined && this.#isRefused()) throw this.#refusal?.error;
+      const refusal = this.#refusal();
+      if (this.#refreshing === undefined && refusal !== undefined) throw refusal;
     }
     return this.#wait(this.#refreshing?.result ?? this.#startRefresh(), signal);
   }
 
-  /** Whether the refresh of these tokens was refused, and it is not time to ask again. */
-  #isRefused(): boolean {
-    if (this.#refusal === undefined || this.#backoff.ready(this.#clock.now())) return false;
-    return this.#refusal.accessToken === this.#cache.tokens?.accessToken;
+  /** Why the refresh of these tokens is not to be asked for now, if so. */
+  #refusal(): McpOAuthError | undefined {
+    return this.#pause.refusal(this.#cache.tokens?.accessToken, this.#clock.now());
   }
 
   #startRefresh(): Promise<TokenSet | undefined> {
     const controller = new AbortController();
-    const result = this.#refreshOnce(controller.signal).finally(() => {
+    const result = this.#refreshTraced(controller.signal).finally(() => {
       if (this.#refreshing?.controller === controller) this.#refreshing = undefined;
     });
     this.#refreshing = { result, controller };
     return result;
+  }
+
+  /** `ahead`: the token that is there is still good. `usable`: there is a token now; else someone has to sign in. */
+  #refreshTraced(flight: AbortSignal): Promise<TokenSet | undefined> {
+    const ahead = this.#cache.usable !== undefined;
+    return traced('refresh', { server: this.#server, ahead }, async (facts) => {
+      const tokens = await this.#refreshOnce(flight);
+      facts['usable'] = tokens !== undefined;
+      return tokens;
+    });
   }
 
   async #refreshOnce(flight: AbortSignal): Promise<TokenSet | undefined> {
@@ -317,13 +331,11 @@ export class TokenManager {
     return this.#cache.usable;
   }
 
-  /** When to ask again, and whether a call may until then. */
   #noteOutcome(error: McpOAuthError | undefined): void {
-    const refused = error !== undefined && isRefusal(error);
-    this.#refusal = refused ? { error, accessToken: this.#cache.tokens?.accessToken } : undefined;
-    // Tokens that are due as soon as they are issued must not be asked for in a loop.
-    if (error !== undefined || this.#cache.refreshDue) this.#backoff.failed(this.#clock.now());
-    else this.#backoff.succeeded();
+    const { tokens, usable, refreshDue } = this.#cache;
+    const now = this.#clock.now();
+    if (error === undefined) this.#pause.succeeded(refreshDue, now);
+    else this.#pause.failed({ error, accessToken: tokens?.accessToken, isAhead: usable !== undefined, now });
   }
 
   /** Whoever kept the lock, or took it over, may have stored new tokens. */
@@ -332,11 +344,6 @@ export class TokenManager {
     const tokens = this.#cache.usable;
     return tokens !== undefined && tokens.accessToken !== known;
   }
-}
-
-/** Whether to ask again does not help. What the store failed with says nothing about that. */
-function isRefusal({ retryable, stage, code }: McpOAuthError): boolean {
-  return !retryable && stage !== 'store' && code !== 'aborted';
 }
 
 function hasRefreshToken(tokens: TokenSet): boolean {

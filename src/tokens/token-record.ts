@@ -45,6 +45,10 @@ export class TokenRecord {
   readonly #watch: StoreWatch;
   #pending: Pending | undefined;
   #flushing = false;
+  /** The access token that the store was last seen to hold. */
+  #seen: string | undefined;
+  /** The one that it held when the session was to be forgotten: where it did not give it up, what comes after is newer all the same. */
+  #forgotten: string | undefined;
   /** Access tokens of this session that are known to have been replaced, here or elsewhere. */
   readonly #replaced = new Set<string>();
 
@@ -87,11 +91,12 @@ export class TokenRecord {
       return this.#pending?.tokens;
     }
     const stored = text === undefined ? undefined : decodeTokens(text);
+    this.#seen = stored?.accessToken;
     if (inMemory !== undefined && stored !== undefined && this.#hasGoneBack(stored, inMemory)) {
       // Its refresh token was used: presented again, it would end the session.
       this.keep(inMemory, stored.accessToken, wentBack());
     }
-    return this.#newer(stored);
+    return this.#newer(stored, inMemory);
   }
 
   /**
@@ -129,7 +134,7 @@ export class TokenRecord {
     const pending = this.#pending;
     try {
       await this.#put(tokens, lease);
-      if (replaces !== undefined && replaces !== tokens.accessToken) this.#replaced.add(replaces);
+      if (replaces !== undefined && replaces !== tokens.accessToken) this.#remember([replaces]);
       this.#replaced.delete(tokens.accessToken);
       if (this.#pending === pending) this.#pending = undefined;
     } catch (cause) {
@@ -144,7 +149,7 @@ export class TokenRecord {
   keep(tokens: TokenSet, replaces: string | undefined, error: McpOAuthError): void {
     const before = this.#pending;
     const replaced = before === undefined ? [] : [...before.replaces, before.tokens.accessToken];
-    this.#pending = { tokens, replaces: [...replaced.slice(-MOST_REPLACED), replaces] };
+    this.#pending = { tokens, replaces: [...replaced.slice(-MOST_REPLACED), replaces, this.#forgotten] };
     this.#emit({ type: 'store_error', error });
   }
 
@@ -157,7 +162,7 @@ export class TokenRecord {
 
   /** Removes the session, the unwritten tokens too. */
   async remove(lease: Lease | undefined): Promise<void> {
-    this.#pending = undefined;
+    this.dropPending();
     try {
       this.#watch.begin();
       await this.#watch.own(() => this.#store.delete(this.#key, lease === undefined ? {} : { lease }));
@@ -166,8 +171,10 @@ export class TokenRecord {
     }
   }
 
-  /** Forgets what could not be written, because it is no longer wanted. */
+  /** Forgets what could not be written, because it is no longer wanted; but not what it took the place of. */
   dropPending(): void {
+    this.#remember(this.#pending?.replaces ?? []);
+    this.#forgotten = this.#seen;
     this.#pending = undefined;
   }
 
@@ -190,6 +197,7 @@ export class TokenRecord {
   async #put(tokens: TokenSet, lease: Lease | undefined): Promise<void> {
     this.#watch.begin();
     await this.#watch.own(() => this.#store.set(this.#key, encodeTokens(tokens), lease === undefined ? {} : { lease }));
+    this.#seen = tokens.accessToken;
   }
 
   async #flushNow(): Promise<void> {
@@ -216,17 +224,25 @@ export class TokenRecord {
   #hasGoneBack(stored: TokenSet, inMemory: TokenSet): boolean {
     if (stored.accessToken === inMemory.accessToken || this.#pending !== undefined) return false;
     if (this.#replaced.has(stored.accessToken)) return true;
-    this.#replaced.add(inMemory.accessToken);
+    this.#remember([inMemory.accessToken]);
+    return false;
+  }
+
+  #remember(replaced: readonly (string | undefined)[]): void {
+    for (const token of replaced) if (token !== undefined) this.#replaced.add(token);
     for (const eldest of this.#replaced) {
       if (this.#replaced.size <= MOST_REPLACED) break;
       this.#replaced.delete(eldest);
     }
-    return false;
   }
 
-  #newer(stored: TokenSet | undefined): TokenSet | undefined {
+  #newer(stored: TokenSet | undefined, inMemory: TokenSet | undefined): TokenSet | undefined {
     const pending = this.#pending;
-    if (pending === undefined) return stored;
+    if (pending === undefined) {
+      // A session that was forgotten here, and that the store did not give up: its refresh token was used.
+      const isGone = inMemory === undefined && this.#replaced.has(stored?.accessToken ?? '');
+      return isGone ? undefined : stored;
+    }
     if (!isOvertaken(pending, stored)) return pending.tokens;
     this.#pending = undefined;
     return stored;

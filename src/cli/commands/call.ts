@@ -18,6 +18,7 @@ import {
 } from '../options.js';
 import { performWithProvider } from '../perform.js';
 import { printable, safeJson } from '../printable.js';
+import { hiding } from '../session-secrets.js';
 import { resultText } from '../tool-text.js';
 
 type Flags = StoreFlags & SignInFlags & OutputFlags & TransportFlags;
@@ -39,15 +40,17 @@ export function registerCall(program: Command, io: Io): void {
       `echo '{"text":"hi"}' | mcp-oauth-client call https://mcp.example.com/mcp echo -`,
       `mcp-oauth-client call https://mcp.example.com/mcp whoami --json`,
     ],
-    'Where nobody is signed in, or the tool needs more scope, it signs in if stdin and stderr are terminals,\nand else fails at once with the command to run. Text is printed without control characters;\n--json gives the answer unchanged.',
+    'Where nobody is signed in, or the tool needs more scope, it signs in if stdin and stderr are terminals,\nand else fails at once with the command to run. Text is printed without control characters;\n--json gives the answer as it is. Where it repeats the token of the session, … stands there in either.',
   );
   command.action((url: string, tool: string, json: string | undefined, flags: Flags) =>
     performWithProvider(io, url, { flags, explicit: false, canPaste: json !== '-' }, async (opened) => {
       const args = await toolArguments(io, json);
-      const result = await withMcpSession(io, { command: 'call', url, flags }, opened, ({ client, request }) =>
+      const answer = await withMcpSession(io, { command: 'call', url, flags }, opened, ({ client, request }) =>
         client.callTool({ name: tool, arguments: args }, request()),
       );
       opened.screen.end();
+      const hide = await hiding(opened.provider);
+      const result = hide(answer);
       io.stdout.write(`${flags.json === true ? safeJson(result) : resultText(result)}\n`);
       if (result['isError'] !== true) return EXIT.ok;
       throw new CommandError(

@@ -18,6 +18,7 @@ import {
 } from '../options.js';
 import { performWithProvider } from '../perform.js';
 import { safeJson } from '../printable.js';
+import { hiding } from '../session-secrets.js';
 import { painter } from '../style.js';
 import { toolText } from '../tool-text.js';
 
@@ -45,8 +46,10 @@ export function registerTools(program: Command, io: Io): void {
   );
   command.action((url: string, flags: Flags) =>
     performWithProvider(io, url, { flags, explicit: false }, async (opened) => {
-      const tools = await withMcpSession(io, { command: 'tools', url, flags }, opened, listTools);
+      const listed = await withMcpSession(io, { command: 'tools', url, flags }, opened, listTools);
       opened.screen.end();
+      const hide = await hiding(opened.provider);
+      const tools = hide(listed);
       if (flags.json === true) {
         io.stdout.write(`${safeJson({ tools })}\n`);
       } else {

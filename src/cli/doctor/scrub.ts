@@ -1,4 +1,4 @@
-import { displayUrl, parseUrl, redact } from '../../http/text.js';
+import { displayUrl, parseUrl, redactor } from '../../http/text.js';
 
 /** A copy with every text in it made fit to be shown. */
 export type Scrub = <T>(value: T) => T;
@@ -14,9 +14,9 @@ const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
  * repeats what the server's URL carries in its query or as its credentials, where keys are put.
  */
 export function scrubber(serverUrl: string): Scrub {
-  const secrets = secretsIn(serverUrl);
+  const withoutKeys = redactor(secretsIn(serverUrl));
   const text = (value: string) =>
-    redact(value.slice(0, LONGEST_TEXT), secrets).replace(UNFIT, (character) => (character === '\n' ? '\n' : '\uFFFD'));
+    withoutKeys(value.slice(0, LONGEST_TEXT)).replace(UNFIT, (character) => (character === '\n' ? '\n' : '\uFFFD'));
   const scrub = (value: unknown): unknown => {
     if (typeof value === 'string') return text(value);
     if (Array.isArray(value)) return value.map(scrub);

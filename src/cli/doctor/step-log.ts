@@ -5,6 +5,8 @@ import { type ExchangeRecord, type Fact, type Finding, type Norm, type Step, typ
 export type Details = Pick<Finding, 'remedy' | 'code' | 'temporary'>;
 
 const MOST_ITEMS = 40;
+/** Of a list in metadata the library reads no more. */
+const MOST_READ = 1_000;
 const WAIT = {
   network: 'Check the address, the network and the certificate, then run it again.',
   server: 'Nothing is decided yet: run it again later.',
@@ -25,7 +27,10 @@ export class StepLog {
     if (value === undefined) return;
     const isList = typeof value === 'object';
     if (isList && value.length > MOST_ITEMS) {
-      this.#facts[name] = [...value.slice(0, MOST_ITEMS), `… and ${value.length - MOST_ITEMS} more`];
+      this.#facts[name] = [
+        ...value.slice(0, MOST_ITEMS),
+        `… and ${value.length >= MOST_READ ? 'at least ' : ''}${value.length - MOST_ITEMS} more`,
+      ];
     } else this.#facts[name] = value;
   }
 
