@@ -1,5 +1,6 @@
 /** Runs one measurement in a process of its own and hands its numbers to the parent. Usage: part.ts NAME URL CONTROL_URL [BACKENDS] */
 import { measureAddedTime } from './added-time.js';
+import { measureAddressCost } from './address-cost.js';
 import type { Backends } from './backends.js';
 import { measureCancel } from './cancel.js';
 import { measureConcurrency } from './concurrency.js';
@@ -21,6 +22,8 @@ async function measure(): Promise<unknown> {
   switch (name) {
     case 'added-time':
       return measureAddedTime(library);
+    case 'address-cost':
+      return measureAddressCost(library);
     case 'loopback-ratio':
       return measureLoopbackRatio(library, server);
     case 'requests':

@@ -1,4 +1,5 @@
 import type { AddedTime } from './added-time.js';
+import type { AddressCost } from './address-cost.js';
 import type { CancelTime } from './cancel.js';
 import type { Concurrency } from './concurrency.js';
 import type { ContenderName } from './contenders.js';
@@ -18,6 +19,7 @@ export interface Results {
   readonly machine: Machine;
   addedTime?: AddedTime;
   loopbackRatio?: LoopbackRatio;
+  addressCost?: AddressCost;
   requests?: Readonly<Record<ContenderName, FirstResult>>;
   concurrency?: Readonly<Record<ContenderName, Concurrency>>;
   importTime?: ImportTime;

@@ -1,3 +1,4 @@
+import { addressSection } from './address-rows.js';
 import type { Concurrency } from './concurrency.js';
 import type { ContenderName } from './contenders.js';
 import { fleetSections } from './fleet-rows.js';
@@ -20,6 +21,7 @@ export function sections(results: Results): Section[] {
   return [
     addedTime(results),
     loopbackRatio(results),
+    addressSection(results),
     requests(results),
     concurrency(results),
     ...signInSections(results),

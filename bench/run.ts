@@ -70,6 +70,7 @@ async function measureAll(signal: AbortSignal): Promise<Results> {
   try {
     await measure('added time', async (address) => ({ addedTime: await runPart('added-time', address, signal) }));
     await measure('loopback', async (address) => ({ loopbackRatio: await runPart('loopback-ratio', address, signal) }));
+    await measure('address rule', async (address) => ({ addressCost: await runPart('address-cost', address, signal) }));
     await measure('import time', async () => ({ importTime: await measureImportTime(signal) }));
     await measure('requests', async (address) => ({ requests: await runPart('requests', address, signal) }));
     await measure('concurrency', async (address) => ({ concurrency: await runPart('concurrency', address, signal) }));

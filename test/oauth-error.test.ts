@@ -25,6 +25,20 @@ describe('F44: an error document', () => {
     }
   });
 
+  it('keeps the registered code that a short secret is a part of, and no other', async () => {
+    const secrets = ['client', 'grant'];
+    expect((await read({ error: 'invalid_client' }, secrets)).error).toBe('invalid_client');
+    expect((await read({ error: 'invalid_grant' }, secrets)).error).toBe('invalid_grant');
+    expect((await read({ error: 'no_such_client' }, secrets)).error).toBeUndefined();
+  });
+
+  it('that repeats a token of 64 KiB is shown without it, whole or encoded', async () => {
+    const token = "!'()*%&<>/+~ab".repeat(4_600);
+    const texts = [token, encodeURIComponent(token), btoa(token), JSON.stringify(token)].map((text) => `Bad: ${text}`);
+    // What is left is shorter than what tells a secret.
+    for (const text of texts) expect((await read({ message: text }, [token])).description?.length).toBeLessThan(20);
+  });
+
   it('is shown in 200 characters', async () => {
     expect((await read({ message: 'x'.repeat(10_000) })).description).toHaveLength(201);
   });

@@ -23,7 +23,7 @@ describe('the documentation', () => {
   // The whole public surface and both SDKs are loaded once.
   beforeAll(() => {
     problems = typeCheck(ROOT, blocks);
-  }, 60_000);
+  }, 120_000);
 
   it('has TypeScript blocks to check', () => {
     expect(blocks.some(({ path }) => path === 'README.md')).toBe(true);

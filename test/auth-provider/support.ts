@@ -3,7 +3,6 @@ import {
   type RotatingServerOptions,
   startRotatingServer,
 } from '../../examples/servers/rotating-server.js';
-import type { Clock } from '../../src/clock.js';
 import {
   type AuthEvent,
   type AuthProvider,
@@ -13,38 +12,11 @@ import {
   type McpOAuthError,
   MemoryTokenStore,
 } from '../../src/index.js';
+import { TestClock } from '../../src/testing/index.js';
 import { type Person, person, rejection } from '../with-oauth/support.js';
 
+export { TestClock } from '../../src/testing/index.js';
 export { closers, type Person, person, rejection } from '../with-oauth/support.js';
-
-/** The machine's time, moved on when told to. Waits between attempts are over at once; bounds end when the time comes. */
-export class TestClock implements Clock {
-  #offset = 0;
-  readonly #timers = new Map<object, { at: number; fn: () => void }>();
-
-  now(): number {
-    return Date.now() + this.#offset;
-  }
-
-  schedule(ms: number, fn: () => void, options?: { keepAlive?: boolean }): () => void {
-    if (options?.keepAlive === true && ms <= 2_000) {
-      const timer = setTimeout(fn, ms >= 200 ? 1 : ms);
-      return () => clearTimeout(timer);
-    }
-    const handle = {};
-    this.#timers.set(handle, { at: this.now() + ms, fn });
-    return () => this.#timers.delete(handle);
-  }
-
-  advance(ms: number): void {
-    this.#offset += ms;
-    for (const [handle, { at, fn }] of this.#timers) {
-      if (at > this.now()) continue;
-      this.#timers.delete(handle);
-      fn();
-    }
-  }
-}
 
 export const HOUR = 3_600_000;
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { OpenStreams } from '../../src/authorization/open-streams.js';
 import { McpOAuthError } from '../../src/errors.js';
+import { until } from '../auth-provider/support.js';
 import { rejection } from '../with-oauth/support.js';
 
 const reason = new McpOAuthError('signed_out', 'over', { stage: 'authorization' });
@@ -58,5 +59,23 @@ describe('OpenStreams', () => {
     await streams.track(new Response(left.body, eventStream)).body?.cancel('enough');
     expect(left.state.cancelled).toBe('enough');
     expect(streams.size).toBe(0);
+  });
+
+  it('forgets a stream that breaks or ends while nobody reads it', async () => {
+    const streams = new OpenStreams();
+    const broken = source();
+    const ended = source();
+    const kept = [broken, ended].map(({ body }) => streams.track(new Response(body, eventStream)));
+    expect(streams.size).toBe(2);
+    broken.state.controller?.error(new Error('aborted'));
+    ended.state.controller?.close();
+    await until(() => streams.size === 0, 'the end of both');
+    expect(await rejection(kept[0]?.text() ?? Promise.resolve())).toMatchObject({ message: 'aborted' });
+    expect(await kept[1]?.text()).toBe('');
+  });
+
+  it('leaves a body of another kind than a stream as it is', () => {
+    const response = Object.defineProperty(new Response(null, eventStream), 'body', { value: {} });
+    expect(new OpenStreams().track(response)).toBe(response);
   });
 });

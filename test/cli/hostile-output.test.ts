@@ -93,3 +93,19 @@ describe.runIf(existsSync('/dev/full'))('output that cannot be written', () => {
     expect(stderr).toBe('error: the output could not be written (ENOSPC).\n');
   });
 });
+
+describe('a reader of the output that goes away', () => {
+  it('ends a login that only waits: nobody sees any more what it waits for', async () => {
+    const { server, home } = closing(await cliScene({}, absentPerson()));
+    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    const child = spawn(
+      process.execPath,
+      ['--import', tsx, main, 'login', server.url, '--no-browser', '--store', 'file', '--directory', home],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    child.stderr?.once('data', () => child.stderr?.destroy());
+    const [code] = await once(child, 'close');
+    expect(code).toBe(130);
+  }, 30_000);
+});

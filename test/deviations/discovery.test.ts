@@ -33,7 +33,7 @@ describe('Cognito', () => {
       })),
     );
     await expectWholeLife(at);
-    expect(at.server.received('well-known').map(({ path }) => path)).toEqual([
+    expect(at.server.received('metadata').map(({ path }) => path)).toEqual([
       '/.well-known/oauth-protected-resource/mcp',
       '/.well-known/oauth-authorization-server/eu-west-1_pool',
       '/.well-known/openid-configuration/eu-west-1_pool',

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Deviation, Received } from './deviation.js';
+import type { TestRequest as Received } from '../../src/testing/index.js';
+import { oauthError as refusal } from '../../src/testing/index.js';
+import type { Deviation } from './deviation.js';
 import {
   call,
   callFailure,
@@ -11,7 +13,6 @@ import {
   stuckAtPage,
   visit,
 } from './support.js';
-import { refusal } from './tokens.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -26,7 +27,7 @@ describe('Google', () => {
     metadata: () => ({ token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'] }),
     resourceMetadata: () => ({ scopes_supported: ['https://www.example.com/auth/calendar'] }),
     unknownToken: refusal('invalid_token', 'Token expired or revoked'),
-    givesRefreshToken: (asked) => asked.get('access_type') === 'offline' && asked.get('prompt') === 'consent',
+    refreshTokens: (asked) => asked.get('access_type') === 'offline' && asked.get('prompt') === 'consent',
   };
   const authorizationParameters = { access_type: 'offline', prompt: 'consent' };
 
@@ -43,7 +44,7 @@ describe('Google', () => {
     const at = closing(await visit(google, { clientInformation, authorizationParameters }));
     await call(at, at.provider);
     expect(await at.provider.session()).toMatchObject({ refreshable: true });
-    expect(at.server.received('well-known').map(({ path }) => path)).toEqual([
+    expect(at.server.received('metadata').map(({ path }) => path)).toEqual([
       '/.well-known/oauth-protected-resource/mcp',
       '/.well-known/oauth-authorization-server',
       '/.well-known/openid-configuration',

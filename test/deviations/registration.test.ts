@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { errorPage as page, oauthError as refusal } from '../../src/testing/index.js';
 import type { Deviation } from './deviation.js';
-import { page } from './server.js';
 import { call, callFailure, closers, expectWholeLife, stuckAtPage, visit } from './support.js';
-import { refusal } from './tokens.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -123,7 +122,7 @@ describe('Sentry', () => {
   const clientMetadataUrl = 'https://app.example.com/client.json';
   const sentry: Deviation = {
     rotation: 'strict',
-    metadata: () => ({ client_id_metadata_document_supported: true }),
+    cimd: true,
     authorization: (parameters) => {
       const isDocument = parameters.get('client_id') === clientMetadataUrl;
       const { port } = new URL(parameters.get('redirect_uri') ?? '');

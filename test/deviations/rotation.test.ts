@@ -26,9 +26,9 @@ describe('Atlassian', () => {
     for (let round = 1; round <= 3; round += 1) {
       at.clock.advance(2 * HOUR);
       await callFromBoth(at, at.provider, other);
-      expect(at.server.tokenRequests('refresh_token')).toHaveLength(round);
+      expect(at.server.received('token:refresh_token')).toHaveLength(round);
     }
-    expect(at.server.tokens.familiesRevoked).toBe(0);
+    expect(at.server.familiesRevoked).toBe(0);
     expect(at.who.tabs).toHaveLength(1);
   });
 });
@@ -42,9 +42,11 @@ describe('Notion', () => {
     await call(at, at.provider);
     at.clock.advance(2 * HOUR);
     await callFromBoth(at, at.provider, other);
-    const presented = at.server.tokenRequests('refresh_token').map(({ parameters }) => parameters.get('refresh_token'));
+    const presented = at.server
+      .received('token:refresh_token')
+      .map(({ parameters }) => parameters.get('refresh_token'));
     expect(presented).toHaveLength(1);
-    expect(at.server.tokens.familiesRevoked).toBe(0);
+    expect(at.server.familiesRevoked).toBe(0);
   });
 
   it('F25: ends earlier access tokens with a refresh: another window adopts the new one at its 401', async () => {
@@ -60,7 +62,7 @@ describe('Notion', () => {
     const newest = await at.provider.tokens.getAccessToken();
     const sent = at.server.received('mcp').slice(before);
     expect(sent.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${token}`, `Bearer ${newest}`]);
-    expect(at.server.tokenRequests('refresh_token')).toHaveLength(1);
+    expect(at.server.received('token:refresh_token')).toHaveLength(1);
     expect(at.who.tabs).toHaveLength(1);
     await expectSignedOut(at);
   });
@@ -72,7 +74,7 @@ describe('Notion', () => {
 
 describe('Linear', () => {
   const DAY = 24 * HOUR;
-  const linear: Deviation = { rotation: 'grace', expiresIn: 86_400 };
+  const linear: Deviation = { rotation: 'grace', accessTokenLifetimeMs: 24 * HOUR };
 
   it('F1, F2: has tokens of a day and rotates them: two windows refresh once a day', async () => {
     const at = closing(await visit(linear));
@@ -80,21 +82,21 @@ describe('Linear', () => {
     await call(at, at.provider);
     at.clock.advance(DAY - HOUR);
     await callFromBoth(at, at.provider, other);
-    expect(at.server.tokenRequests('refresh_token')).toEqual([]);
+    expect(at.server.received('token:refresh_token')).toEqual([]);
     at.clock.advance(2 * HOUR);
     await callFromBoth(at, at.provider, other);
-    expect(at.server.tokenRequests('refresh_token')).toHaveLength(1);
-    expect(at.server.tokens.secondUses).toBe(0);
+    expect(at.server.received('token:refresh_token')).toHaveLength(1);
+    expect(at.server.secondUses).toBe(0);
   });
 
   it('F4: takes a rotated token once more: a refresh whose answer was lost is done again, and nobody is asked', async () => {
     const at = closing(await visit(linear));
     await call(at, at.provider);
     at.clock.advance(DAY + HOUR);
-    at.server.loseNextAnswer();
+    at.server.fail('token', 'lost', { times: 1 });
     expect(await call(at, at.provider)).toBe('hi');
-    expect(at.server.tokenRequests('refresh_token')).toHaveLength(2);
-    expect(at.server.tokens.secondUses).toBe(1);
+    expect(at.server.received('token:refresh_token')).toHaveLength(2);
+    expect(at.server.secondUses).toBe(1);
     expect(at.who.tabs).toHaveLength(1);
   });
 

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Answer, Deviation } from './deviation.js';
+import type { TestAnswer as Answer } from '../../src/testing/index.js';
+import { oauthError as refusal } from '../../src/testing/index.js';
+import type { Deviation } from './deviation.js';
 import { call, callFailure, closers, expectSignedOut, expectWholeLife, HOUR, visit } from './support.js';
-import { refusal } from './tokens.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -31,7 +32,7 @@ describe('Self-hosted servers that compare Basic undecoded', () => {
     // The next sign-in, too, begins with what was learnt.
     await at.provider.signOut();
     await at.provider.authorize();
-    expect(at.server.tokenRequests('authorization_code').map(basicOf)).toEqual([encoded, raw, raw]);
+    expect(at.server.received('token:authorization_code').map(basicOf)).toEqual([encoded, raw, raw]);
     expect(at.server.received('register')).toHaveLength(1);
   });
 
@@ -89,7 +90,6 @@ describe('Self-hosted servers that answer a dead refresh token in their own way'
   it.each<[string, Answer]>([
     ['401 without a body', { status: 401 }],
     ['400 without a body', { status: 400 }],
-    ['403 with a page', { status: 403, body: '<html><body>Forbidden</body></html>' }],
     ['404 with an error of its own', refusal('token_not_found', undefined, 404)],
     ['400 invalid_request', refusal('invalid_request')],
     ['400 with a number as error', { status: 400, body: { error: 1234, message: 'No such token' } }],
@@ -103,8 +103,28 @@ describe('Self-hosted servers that answer a dead refresh token in their own way'
     at.clock.advance(2 * HOUR);
     expect(await call(at, at.provider)).toBe('hi');
     expect(at.who.tabs).toHaveLength(2);
-    expect(at.server.tokenRequests('refresh_token')).toHaveLength(1);
+    expect(at.server.received('token:refresh_token')).toHaveLength(1);
     expect(at.events.filter(({ type }) => type === 'refresh_failed')).toMatchObject([{ final: true }]);
+  });
+
+  it.each([
+    200, 403, 405,
+  ])('F24: %i with a page: it may be the network, so nothing is dropped, and whoever signs in again is not kept from it', async (status) => {
+    let isDead = false;
+    const page: Answer = { status, body: '<html><body>Forbidden</body></html>' };
+    const tokenRequest: Deviation['tokenRequest'] = ({ parameters }) =>
+      isDead && parameters.get('grant_type') === 'refresh_token' ? page : undefined;
+    const at = closing(await visit({ tokenRequest }));
+    await call(at, at.provider);
+    isDead = true;
+    at.clock.advance(2 * HOUR);
+    const error = await callFailure(at, at.provider);
+    expect(error).toMatchObject({ code: 'server_unavailable', retryable: true });
+    expect(error.message).toContain('authorize()');
+    expect(at.who.tabs).toHaveLength(1);
+    await at.provider.authorize();
+    expect(at.who.tabs).toHaveLength(2);
+    expect(await call(at, at.provider)).toBe('hi');
   });
 
   it.each([408, 425, 429, 500, 503])('F4: but %i says nothing about the token, which is kept', async (status) => {
@@ -139,7 +159,7 @@ describe('Self-hosted servers with a login page at well-known URLs', () => {
       }),
     );
     await expectWholeLife(at);
-    expect(at.server.received('well-known')).toHaveLength(4);
+    expect(at.server.received('metadata')).toHaveLength(4);
   });
 
   it('F30: where there is no metadata behind the pages, the error says what is missing', async () => {
@@ -160,13 +180,17 @@ describe('Self-hosted servers with a login page where the resource metadata is l
 
   it('F30: at the first location: the next one is asked', async () => {
     const resourceMetadataAt = '/.well-known/oauth-protected-resource';
-    const at = closing(await visit({ silent: true, resourceMetadataAt, elsewhere: login, rotation: 'strict' }));
+    const at = closing(
+      await visit({ silentChallenge: true, resourceMetadataAt, elsewhere: login, rotation: 'strict' }),
+    );
     await expectWholeLife(at);
   });
 
   it('F30, F31: everywhere: no silent downgrade, but an error that names resourceMetadataUrl, which works', async () => {
     const resourceMetadataAt = '/metadata.json';
-    const at = closing(await visit({ silent: true, resourceMetadataAt, elsewhere: login, rotation: 'strict' }));
+    const at = closing(
+      await visit({ silentChallenge: true, resourceMetadataAt, elsewhere: login, rotation: 'strict' }),
+    );
     const error = await callFailure(at, at.provider);
     expect(error).toMatchObject({ code: 'invalid_response', stage: 'discovery' });
     expect(error.message).toMatch(/text\/html.*`resourceMetadataUrl`/);
@@ -210,7 +234,7 @@ describe('Self-hosted servers with null members and numbers as strings', () => {
     at.clock.advance(1_000 * HOUR);
     expect(await call(at, at.provider)).toBe('hi');
     expect(at.who.tabs).toHaveLength(1);
-    at.server.tokens.endAllAccessTokens();
+    at.server.endAccessTokens();
     expect(await call(at, at.provider)).toBe('hi');
     expect(at.who.tabs).toHaveLength(2);
   });
@@ -221,9 +245,9 @@ describe('Self-hosted servers whose revocation endpoint is the token endpoint', 
     const at = closing(await visit({ revocation: 'shared', rotation: 'strict' }));
     await call(at, at.provider);
     const token = (await at.provider.tokens.getAccessToken()) ?? '';
-    expect(at.server.tokens.grantOf(token)).toBeDefined();
+    expect(at.server.grantOf(token)).toBeDefined();
     expect(await expectSignedOut(at)).toMatchObject({ revoked: true });
-    expect(at.server.tokens.grantOf(token)).toBeUndefined();
+    expect(at.server.grantOf(token)).toBeUndefined();
     const revocations = at.server.received('token').filter(({ parameters }) => !parameters.has('grant_type'));
     expect(revocations.map(({ parameters }) => parameters.get('token_type_hint'))).toEqual([
       'refresh_token',

@@ -111,11 +111,11 @@ export async function stuckAtPage({ server, clock, who }: Visit, provider: AuthP
 export async function expectWholeLife(at: Visit, provider: AuthProvider = at.provider, lifetime = HOUR): Promise<void> {
   const { server, clock, who } = at;
   const tabs = who.tabs.length;
-  const refreshes = server.tokenRequests('refresh_token').length;
+  const refreshes = server.received('token:refresh_token').length;
   expect(await call(at, provider)).toBe('hi');
   clock.advance(lifetime + 60_000);
   expect(await call(at, provider, 'again')).toBe('again');
-  expect(server.tokenRequests('refresh_token').length - refreshes).toBe(1);
+  expect(server.received('token:refresh_token').length - refreshes).toBe(1);
   expect(who.tabs.length - tabs).toBe(1);
   await expectSignedOut(at, provider);
 }

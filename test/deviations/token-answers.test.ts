@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Answer, Deviation, Received } from './deviation.js';
+import type { TestAnswer as Answer, TestRequest as Received } from '../../src/testing/index.js';
+import type { Deviation } from './deviation.js';
 import {
   call,
   callFailure,
@@ -71,11 +72,11 @@ describe('GitHub', () => {
   it('F37: says with HTTP 200 that a refresh token is dead: a person is asked once, and it goes on', async () => {
     const at = closing(await visit(gitHub(unlessJsonIsWanted), { clientInformation }));
     await call(at, at.provider);
-    at.server.tokens.endAllRefreshTokens();
+    at.server.endRefreshTokens();
     at.clock.advance(2 * HOUR);
     expect(await call(at, at.provider)).toBe('hi');
     expect(at.who.tabs).toHaveLength(2);
-    expect(at.server.tokenRequests('refresh_token')).toHaveLength(1);
+    expect(at.server.received('token:refresh_token')).toHaveLength(1);
   });
 
   it('has no revocation: the sign-out says that the tokens live on there', async () => {
@@ -152,7 +153,7 @@ describe('Slack', () => {
   it('F37: ok false with HTTP 200 is an error: a dead refresh token costs one more sign-in', async () => {
     const at = closing(await visit(slack, { clientInformation }));
     await call(at, at.provider);
-    at.server.tokens.endAllRefreshTokens();
+    at.server.endRefreshTokens();
     at.clock.advance(2 * HOUR);
     expect(await call(at, at.provider)).toBe('hi');
     expect(at.who.tabs).toHaveLength(2);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { oauthError as refusal } from '../../src/testing/index.js';
 import type { Deviation } from './deviation.js';
 import { call, closers, expectSignedOut, expectWholeLife, HOUR, visit } from './support.js';
-import { refusal } from './tokens.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -19,7 +19,7 @@ describe('a server that does what the specifications say', () => {
     at.clock.advance(2 * HOUR);
     await call(at, at.provider);
     await expectSignedOut(at);
-    const received = ['well-known', 'register', 'token', 'revoke', 'mcp'] as const;
+    const received = ['metadata', 'register', 'token', 'revoke', 'mcp'] as const;
     const paths = received.flatMap((endpoint) => at.server.received(endpoint).map(({ path }) => path));
     expect(seen.toSorted()).toEqual(paths.toSorted());
     expect(at.server.received('authorize')).toHaveLength(1);

@@ -189,8 +189,14 @@ describe('F20: requestDeviceAuthorization', () => {
       expect(everythingOf(error)).not.toContain('device-code-secret');
     });
 
+    it('a page says nothing about the server, and no word of it is shown', async () => {
+      const page = () => new Response('<html>device-code-secret</html>', { headers: { 'content-type': 'text/html' } });
+      const error = await failure(request([page(), page(), page()]).result);
+      expect(error).toMatchObject({ code: 'server_unavailable', stage: 'authorization', retryable: true });
+      expect(everythingOf(error)).not.toContain('device-code-secret');
+    });
+
     it.each([
-      ['a page', new Response('<html>device-code-secret</html>', { headers: { 'content-type': 'text/html' } })],
       [
         'broken JSON',
         new Response('{"device_code":"device-code-secret', { headers: { 'content-type': 'application/json' } }),

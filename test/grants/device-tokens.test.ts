@@ -233,7 +233,7 @@ describe('F20: pollDeviceTokens', () => {
   it.each([
     ['no token', json({ token_type: 'bearer' })],
     ['another token type', json({ access_token: 'sec', token_type: 'mac' })],
-    ['a page', new Response('<html></html>', { headers: { 'content-type': 'text/html' } })],
+    ['neither token nor type that fits', json({ token_type: 'mac' })],
   ])('refuses %s', async (_, reply) => {
     const error = await failure(poll([reply]).result);
     expect(error).toMatchObject({ code: 'invalid_response', stage: 'token' });

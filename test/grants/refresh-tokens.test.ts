@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { McpOAuthError, type McpOAuthErrorCode } from '../../src/errors.js';
 import { classifyRefreshFailure, refreshTokens } from '../../src/grants/index.js';
+import { askedWaitMs } from '../../src/http/retry.js';
 import {
   everythingOf,
   failure,
@@ -13,12 +14,12 @@ import {
   testClock,
 } from './support.js';
 
-function refresh(queue: Reply[], overrides: Partial<Parameters<typeof refreshTokens>[0]> = {}) {
+function refresh(queue: Reply[], overrides: Partial<Parameters<typeof refreshTokens>[0]> = {}, random = () => 0) {
   const { fetch, sent } = replies(...queue);
   const clock = testClock();
   const result = refreshTokens(
     { authorizationServer: SERVER, client: { client_id: 'client' }, refreshToken: 'old-refresh-token', ...overrides },
-    { fetch, clock },
+    { fetch, clock, random },
   );
   return { result, sent, clock };
 }
@@ -63,9 +64,44 @@ describe('refreshTokens', () => {
     });
 
     it('waits as Retry-After says, else longer each time', async () => {
-      const { result, clock } = refresh([json({}, 429, { 'retry-after': '9' }), json({}, 500), json(TOKENS)]);
+      const { result, clock } = refresh([json({}, 429, { 'retry-after': '3' }), json({}, 500), json(TOKENS)]);
       await result;
-      expect(clock.waits).toEqual([9_000, 2_000]);
+      expect(clock.waits).toEqual([3_000, 2_000]);
+    });
+
+    it('spreads its waits by chance: never before Retry-After says, and its own between half and whole', async () => {
+      const busy = () => json({}, 429, { 'retry-after': '3' });
+      const { result, clock } = refresh([busy(), json({}, 500), json(TOKENS)], {}, () => 0.5);
+      await result;
+      expect(clock.waits).toEqual([3_375, 1_500]);
+      const by = async (random: () => number) => {
+        const one = refresh([busy(), json({}, 503), json(TOKENS)], {}, random);
+        await one.result;
+        return one.clock.waits;
+      };
+      for (let part = 0; part < 1; part += 0.05) {
+        const [asked = 0, own = 0] = await by(() => part);
+        expect([asked >= 3_000 && asked <= 3_750, own >= 1_000 && own <= 2_000]).toEqual([true, true]);
+      }
+    });
+
+    it.each([
+      ['6', 6_000],
+      ['30', 30_000],
+      ['3600', 300_000],
+    ])('Retry-After: %s is not waited for under the lock: it fails at once, and carries the wait', async (value, ms) => {
+      const { result, sent, clock } = refresh([json({}, 503, { 'retry-after': value })]);
+      const error = await failure(result);
+      expect(error).toMatchObject({ code: 'server_unavailable', status: 503, retryable: true });
+      expect(error.message).toContain(`no request for ${ms / 1_000} s`);
+      expect(askedWaitMs(error)).toBe(ms);
+      expect([sent.length, clock.waits]).toEqual([1, []]);
+    });
+
+    it('presents the token to a proxy that wants a password (407) as often as to a busy server', async () => {
+      const { result, sent } = refresh([json({}, 407), json({}, 407), json({}, 407)]);
+      expect(classifyRefreshFailure(await failure(result))).toBe('temporary');
+      expect(sent).toHaveLength(3);
     });
 
     it.each([
@@ -128,12 +164,49 @@ describe('refreshTokens', () => {
       ['an empty 401', new Response(null, { status: 401 }), 'dead'],
       ['invalid_client', oauthError('invalid_client', 401), 'client'],
       ['unauthorized_client', oauthError('unauthorized_client'), 'client'],
-      ['a page with 200', new Response('<html></html>'), 'other'],
+      ['a list with 400', json([], 400), 'dead'],
+      ['words with 400', new Response('no such token', { status: 400 }), 'dead'],
+      [
+        'invalid_grant in a header of HTML',
+        json({ error: 'invalid_grant' }, 400, { 'content-type': 'text/html' }),
+        'dead',
+      ],
+      ['no resource that it knows', oauthError('invalid_target'), 'other'],
+      ['AADSTS9010010', oauthError('invalid_request', 400, 'AADSTS9010010: The resource does not match.'), 'other'],
+      ['AADSTS9010010 as invalid_grant', oauthError('invalid_grant', 400, 'AADSTS9010010: The resource.'), 'other'],
+      ['a path that is not there', json({ message: 'no Route matched' }, 404), 'other'],
+      ['a method that is not there', new Response(null, { status: 405 }), 'other'],
       ['a redirect', new Response(null, { status: 302, headers: { location: 'https://as.example.com/x' } }), 'other'],
     ])('%s is definitive or not, and is not asked twice', async (_, reply, meaning) => {
       const { result, sent } = refresh([reply]);
       expect(classifyRefreshFailure(await failure(result))).toBe(meaning);
       expect(sent).toHaveLength(1);
+    });
+
+    it.each([
+      ['the page of a captive portal with 200', 200, '<!doctype html><html>Sign in to the Wi-Fi</html>'],
+      ['the page of a proxy with 400', 400, '<html>blocked</html>'],
+      ['the page of a proxy with 401', 401, '\n  <HTML>blocked</HTML>'],
+      ['the page of a proxy with 403', 403, '\uFEFF<html>Forbidden</html>'],
+      ['the page of a proxy with 404', 404, '<html>Not Found</html>'],
+      ['the document of a cloud with 403', 403, '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'],
+      ['nothing with 200', 200, ''],
+      ['half an answer with 200', 200, '{"access_token":"new-access-tok'],
+      ['a list with 200', 200, '[]'],
+    ])('F4: %s says nothing about the token, which is presented once', async (_, status, body) => {
+      const { result, sent } = refresh([new Response(body, { status })]);
+      const error = await failure(result);
+      expect(error).toMatchObject({ code: 'server_unavailable', status, stage: 'token', retryable: true });
+      expect(error.message).toContain('Nothing was lost: try again later.');
+      expect(everythingOf(error)).not.toMatch(/[<>]|new-access-tok/);
+      expect(classifyRefreshFailure(error)).toBe('temporary');
+      expect(sent).toHaveLength(1);
+    });
+
+    it('a refusal that is about the resource indicator names the option, and does not send anyone to sign in', async () => {
+      const error = await failure(refresh([oauthError('invalid_target', 400, 'AADSTS9010010: mismatch')]).result);
+      expect(error.message).toContain('set `resource: false`');
+      expect(error.message).not.toContain('Sign in again');
     });
 
     it.each<[McpOAuthErrorCode, string]>([

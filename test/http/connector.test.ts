@@ -209,7 +209,7 @@ describe('TLS', () => {
 });
 
 describe('the process', () => {
-  it('can end although connections were kept alive and nothing was closed', async () => {
+  it('can end although connections were kept alive and nothing was closed', { timeout: 30_000 }, async () => {
     const source = `
       const { createHttp } = await import(${JSON.stringify(new URL('../../src/http/index.ts', import.meta.url).href)});
       const http = createHttp({ anchor: ${JSON.stringify(server.url)} });

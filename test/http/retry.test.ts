@@ -1,7 +1,14 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../src/clock.js';
 import { McpOAuthError } from '../../src/errors.js';
-import { retryAfterMs, withRetry } from '../../src/http/index.js';
+import {
+  askedWaitMs,
+  noteAskedWait,
+  retryAfterMs,
+  spreadAskedWait,
+  spreadWait,
+  withRetry,
+} from '../../src/http/retry.js';
 import { failure, manualClock } from './fixtures.js';
 
 const unavailable = () => new McpOAuthError('server_unavailable', 'busy', { stage: 'token' });
@@ -95,5 +102,40 @@ describe('retryAfterMs (RFC 9110 section 10.2.3)', () => {
 
   it('is undefined without the header', () => {
     expect(retryAfterMs(new Response(), now)).toBeUndefined();
+  });
+
+  it.each([
+    ['hours behind', now - 5 * 3_600_000],
+    ['right', now],
+    ['hours ahead', now + 5 * 3_600_000],
+  ])('a date counts from the Date of the answer, though the clock here is %s', (_, here) => {
+    const headers = { 'retry-after': 'Thu, 01 Jan 2026 12:00:05 GMT', date: 'Thu, 01 Jan 2026 12:00:00 GMT' };
+    expect(retryAfterMs(new Response(null, { headers }), here)).toBe(5_000);
+  });
+
+  it('reads up to another bound where one is given', () => {
+    const long = new Response(null, { headers: { 'retry-after': '3600' } });
+    expect(retryAfterMs(long, now, 300_000)).toBe(300_000);
+  });
+});
+
+describe('waits by chance', () => {
+  const chances = [0, 0.1, 0.5, 0.9, 0.999_999];
+
+  it('a wait of our own lies between half and whole', () => {
+    expect(chances.map((chance) => spreadWait(1_000, () => chance))).toEqual([1_000, 950, 750, 550, 501]);
+  });
+
+  it('a wait that was asked for is never shorter, and at most a quarter or 250 ms longer', () => {
+    expect(chances.map((chance) => spreadAskedWait(20_000, () => chance))).toEqual([
+      20_000, 20_500, 22_500, 24_500, 24_999,
+    ]);
+    expect(chances.map((chance) => spreadAskedWait(0, () => chance))).toEqual([0, 25, 125, 225, 249]);
+  });
+
+  it('what an answer asked for is known of its error, and of no other', () => {
+    expect(askedWaitMs(noteAskedWait(unavailable(), 7_000))).toBe(7_000);
+    expect(askedWaitMs(noteAskedWait(unavailable(), undefined))).toBeUndefined();
+    expect(askedWaitMs(unavailable())).toBeUndefined();
   });
 });

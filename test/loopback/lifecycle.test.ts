@@ -89,9 +89,10 @@ describe('close()', () => {
     const wait = listener.waitForCallback({ state: 's' });
     const redirect = ask(`${listener.redirectUri}?state=s`, { headers: NAVIGATION });
     const responding = (await wait).respond({ ok: true });
-    expect((await redirect).status).toBe(303);
+    const { status, headers } = await redirect;
+    expect(status).toBe(303);
     const closing = listener.close();
-    const page = await ask(`${listener.redirectUri}/done`, { headers: NAVIGATION });
+    const page = await ask(new URL(headers.location ?? '', listener.redirectUri), { headers: NAVIGATION });
     expect(page.body).toContain('You’re signed in');
     await Promise.all([responding, closing]);
   });

@@ -156,7 +156,6 @@ describe('the registration answer (RFC 7591 §3.2.1)', () => {
   it.each([
     ['no client id', json({ client_name: 'x' }, 201)],
     ['an empty client id', json({ client_id: '' }, 201)],
-    ['a page', new Response('<html></html>', { headers: { 'content-type': 'text/html' } })],
     ['broken JSON', new Response('{', { status: 201, headers: { 'content-type': 'application/json' } })],
   ])('is refused with %s', async (_, reply) => {
     expect(await failure(register([reply]).result)).toMatchObject({ code: 'invalid_response', stage: 'registration' });
@@ -164,6 +163,18 @@ describe('the registration answer (RFC 7591 §3.2.1)', () => {
 });
 
 describe('a registration that fails', () => {
+  it.each([
+    200, 201, 400, 403,
+  ])('with a page and %i may succeed later: the page may be the network`s', async (status) => {
+    const { result, sent } = register([
+      new Response('<html></html>', { status, headers: { 'content-type': 'text/html' } }),
+    ]);
+    const error = await failure(result);
+    expect(error).toMatchObject({ code: 'server_unavailable', stage: 'registration', retryable: true });
+    expect(error.message).toContain('clientInformation');
+    expect(sent).toHaveLength(1);
+  });
+
   it.each([
     ['invalid_redirect_uri', oauthError('invalid_redirect_uri', 400), 'loopback'],
     ['an allow-list (Figma, ClickUp)', oauthError('access_denied', 403), 'initialAccessToken'],

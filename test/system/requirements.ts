@@ -8,6 +8,12 @@ export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 /** Gives a program a terminal; of util-linux, whose `-e` and `-c` others do not have. */
 export const SCRIPT = '/usr/bin/script';
 
+/** The user that owns nothing, the same number on every Linux. */
+export const NOBODY = 65_534;
+
+/** Where the tests do not run as root, who alone can play two users. */
+export const ROOT_REMEDY = 'root is missing: the tests of another local user play two users; run them as root.';
+
 /** What the system tests need beside Node, and how to get it. */
 const REQUIRED = [
   {
@@ -31,7 +37,11 @@ const REQUIRED = [
 
 /** A line for everything that is missing on this machine. */
 export function missingRequirements(): string[] {
-  return REQUIRED.filter(({ path }) => !isExecutable(path)).map(({ path, remedy }) => `${path} is missing: ${remedy}.`);
+  const programs = REQUIRED.filter(({ path }) => !isExecutable(path));
+  return [
+    ...programs.map(({ path, remedy }) => `${path} is missing: ${remedy}.`),
+    ...(process.getuid?.() === 0 ? [] : [ROOT_REMEDY]),
+  ];
 }
 
 function isExecutable(path: string): boolean {

@@ -121,6 +121,7 @@ export function scene() {
       key: KEY,
       clock,
       refresh: server.refresh,
+      random: () => 0,
       onEvent: (event) => events.push(event),
       ...options,
     });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { McpOAuthError } from '../../src/errors.js';
-import { scene, times, unavailable } from './support.js';
+import { scene, times } from './support.js';
 
 const refused = () => new McpOAuthError('invalid_client', 'no', { stage: 'token', status: 401 });
 
@@ -65,12 +65,5 @@ describe('TokenManager: a refresh that was refused', () => {
     expect(server.requests).toBe(3);
     await manager.clear();
     expect(await ask()).toBeUndefined();
-  });
-
-  it('F4: what is temporary is tried with every call', async () => {
-    const { server, ask } = await refusing(unavailable);
-    await ask();
-    await ask();
-    expect(server.requests).toBe(2);
   });
 });

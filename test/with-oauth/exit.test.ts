@@ -7,9 +7,9 @@ const SCRIPT = fileURLToPath(new URL('./open-and-leave.ts', import.meta.url));
 
 it('leaves nothing open that keeps the process alive, and prints nothing of its own', async () => {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--import', 'tsx', SCRIPT], {
-    timeout: 25_000,
+    timeout: 50_000,
   });
   const codes = ['interaction_required', 'sign_in_timeout', 'closed'];
   expect(JSON.parse(stdout)).toEqual({ codes: [...codes, ...codes, ...codes, ...codes], listening: [] });
   expect(stderr).toBe('');
-}, 30_000);
+}, 60_000);

@@ -27,7 +27,7 @@ describe.each(FOUR)('$name: close() during a sign-in', (kind) => {
     const who = closing(absentPerson());
     const opened = open(kind, urlFor(kind, server), signingIn(who, store));
     const outcome = rejection(opened.connect());
-    await expect.poll(() => who.tabs.length).toBe(1);
+    await expect.poll(() => who.tabs.length, { timeout: 10_000 }).toBe(1);
     await opened.transport.close();
     await bind(callbackPort(who.tabs[0]));
     expect(await outcome).toMatchObject({ code: 'closed', name: 'McpOAuthError' });
@@ -43,7 +43,7 @@ describe.each(FOUR)('$name: close() during a sign-in', (kind) => {
     await opened.connect();
     browser.open = absent.openBrowser;
     const outcome = rejection(opened.call('create_issue', { title: 'x' }));
-    await expect.poll(() => absent.tabs.length).toBe(1);
+    await expect.poll(() => absent.tabs.length, { timeout: 10_000 }).toBe(1);
     await opened.close();
     expect(String(await outcome)).toMatch(/closed/i);
     await bind(callbackPort(absent.tabs[0]));
@@ -57,7 +57,7 @@ describe.each(FOUR)('$name: close() during a sign-in', (kind) => {
     const [leaves, stays] = [open(kind, url, { authProvider }), closing(open(kind, url, { authProvider }))];
     const left = rejection(leaves.connect());
     const connected = stays.connect();
-    await expect.poll(() => who.tabs.length).toBe(1);
+    await expect.poll(() => who.tabs.length, { timeout: 10_000 }).toBe(1);
     await leaves.close();
     await leaves.transport.close();
     expect(await left).toMatchObject({ code: 'closed' });

@@ -200,6 +200,7 @@ describe('doctor and hostile servers', () => {
     );
     const shown = step(all, 'resource-metadata').facts['scopes_supported'];
     expect(shown).toHaveLength(41);
-    expect(shown).toContain('… and 4960 more');
+    // Of a longer list no more than a thousand members are read.
+    expect(shown).toContain('… and at least 960 more');
   });
 });

@@ -1,0 +1,3 @@
+import { describeFailures } from './failing.js';
+
+describeFailures(['pre-registered, secret by Basic'], { everywhere: true });

@@ -1,0 +1,3 @@
+import { describeFailures } from './failing.js';
+
+describeFailures(['bound to a key (DPoP)']);

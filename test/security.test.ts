@@ -1,0 +1,55 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { titlesIn } from './field/titles.js';
+
+const ROOT = new URL('../', import.meta.url);
+const read = (path: string): string => readFileSync(fileURLToPath(new URL(path, ROOT)), 'utf8');
+
+/** The rows of the tables of attacks: what is tried, what stops it, and the tests that hold it. */
+function attacks(): { attack: string; tests: { file: string; title: string }[] }[] {
+  const [, section = ''] = read('SECURITY.md').split('## Attacks, and the test for each');
+  const [table = ''] = section.split('\n## ');
+  return table
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !/^\| (?:Attack|---)/.test(line))
+    .map((line) => {
+      const cells = line.split(/(?<!\\)\|/).map((cell) => cell.trim());
+      const tests = (cells[3] ?? '').split('<br>').map((cell) => {
+        const [, file = '', title = ''] = /^`([^`]+)` › (.+)$/.exec(cell.trim()) ?? [];
+        return { file, title: title.replaceAll('\\|', '|') };
+      });
+      return { attack: cells[1] ?? '', tests };
+    });
+}
+
+describe('SECURITY.md', () => {
+  const rows = attacks();
+
+  it('lists attacks by the hundred, none of them twice', () => {
+    expect(rows.length).toBeGreaterThan(100);
+    expect(new Set(rows.map(({ attack }) => attack)).size).toBe(rows.length);
+  });
+
+  it('names for each attack a test that exists under that title', () => {
+    const titles = new Map<string, string[]>();
+    const titlesOf = (file: string): string[] => {
+      const known =
+        titles.get(file) ??
+        (file.startsWith('test/') && existsSync(new URL(file, ROOT))
+          ? titlesIn(read(file)).map((title) => title.trim())
+          : []);
+      titles.set(file, known);
+      return known;
+    };
+    const untested = rows.filter(
+      ({ tests }) => tests.length === 0 || tests.some(({ file, title }) => !titlesOf(file).includes(title)),
+    );
+    expect(untested).toEqual([]);
+  });
+
+  it('has a row for every test file of attacks', () => {
+    const named = new Set(rows.flatMap(({ tests }) => tests.map(({ file }) => file)));
+    expect([...named].filter((file) => file.startsWith('test/attacks/')).length).toBeGreaterThan(10);
+  });
+});
