@@ -33,7 +33,7 @@ export function requiredScope({ parameters }: Challenge): string[] {
 export function stillInsufficient({ parameters }: Challenge): McpOAuthError {
   return failure(
     'insufficient_scope',
-    `The MCP server still asks for more scope (${formatScope(parseScope(parameters['scope']))}) after several step-ups. Check which scopes the account may grant; authorize({ scope }) tries again.`,
+    `The MCP server still asks for more scope (${formatScope(parseScope(parameters['scope']))}) after several step-ups and questions within ten minutes, so nobody is asked for now. Check which scopes the account may grant; authorize({ scope }) asks at once.`,
   );
 }
 

@@ -1,24 +1,59 @@
-import { publishEvent, traced } from '../diagnostics.js';
-import { emitter, type OnEvent } from '../events.js';
-import { displayUrl } from '../http/index.js';
-import type { ResolvedOptions } from '../options.js';
+import { tracedWait } from '../diagnostics.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { excerpt, safeCause } from '../http/index.js';
+import type { TokenStore } from './token-store.js';
 
-/** Tells `onEvent`, and whoever subscribed to the channel, of each event of the session. */
-export function observed({ server, onEvent }: ResolvedOptions): OnEvent {
-  const told = emitter(onEvent);
-  const name = displayUrl(server);
-  return (event) => {
-    publishEvent(name, event);
-    told(event);
+/**
+ * The application's store, with failures of its own kind turned into `store_failed`: a caller of this library meets one kind of error.
+ * What the work under a lock throws is passed on as it is.
+ */
+export function guardedStore(store: TokenStore): TokenStore {
+  return {
+    get: (key) => guarded('read', () => store.get(key)),
+    set: (key, value, options) => guarded('written', () => store.set(key, value, options), withoutMessage),
+    delete: (key, options) => guarded('changed', () => store.delete(key, options)),
+    list: (prefix) => guarded('listed', () => store.list(prefix)),
+    async lock(key, fn, options) {
+      let failure: { readonly error: unknown } | undefined;
+      return tracedWait('store-lock', { lock: key.split('/', 1)[0] }, (over) => {
+        const work: typeof fn = async (lease) => {
+          over();
+          try {
+            return await fn(lease);
+          } catch (error) {
+            failure = { error };
+            throw error;
+          }
+        };
+        return guarded('locked', () => store.lock(key, work, options)).catch((error: unknown) => {
+          throw failure === undefined ? error : failure.error;
+        });
+      });
+    },
+    ...(store.watch === undefined ? {} : { watch: store.watch.bind(store) }),
   };
 }
 
-/** Does `work` as the span of a sign-in. `callback`: the redirect arrived where nobody waited for it. */
-export function traceSignIn<T>(
-  { server, grant }: ResolvedOptions,
-  reason: 'unauthorized' | 'authorize' | 'step-up' | 'callback',
-  work: () => Promise<T>,
+async function guarded<T>(
+  done: string,
+  operation: () => Promise<T>,
+  // A driver's error may carry the whole command as a property.
+  causeOf: (caught: unknown) => Error | undefined = safeCause,
 ): Promise<T> {
-  const facts = { server: displayUrl(server), reason, grant: grant?.type ?? 'authorization_code' };
-  return traced('sign-in', facts, work);
+  try {
+    return await operation();
+  } catch (cause) {
+    if (isMcpOAuthError(cause)) throw cause;
+    throw new McpOAuthError('store_failed', `The token store could not be ${done}. Check the store, then try again.`, {
+      stage: 'store',
+      cause: causeOf(cause),
+    });
+  }
+}
+
+/** What failed while a secret was written may repeat the secret in its message. */
+function withoutMessage(caught: unknown): Error | undefined {
+  const { name = 'Error', code } = (caught ?? {}) as { name?: unknown; code?: unknown };
+  const said = [name, code].filter((part) => typeof part === 'string').map((part) => excerpt(part as string, 60));
+  return new Error(`${said.join(' ')}; its message is left out, since it may repeat what was to be stored.`);
 }

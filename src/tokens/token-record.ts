@@ -78,17 +78,7 @@ export class TokenRecord {
     try {
       text = await this.#store.get(this.#key);
     } catch (cause) {
-      const error = asStoreError(cause, 'read');
-      if (this.#pending === undefined) {
-        if (inMemory === undefined || error.code !== 'store_unreadable') throw error;
-        // Only what was set aside is replaced: what another version or another key wrote may be newer than what is in memory.
-        const again = await this.#store.get(this.#key).catch(() => {
-          throw error;
-        });
-        if (again !== undefined) return decodeTokens(again);
-        this.keep(inMemory, undefined, error);
-      }
-      return this.#pending?.tokens;
+      return this.#unread(asStoreError(cause, 'read'), inMemory);
     }
     const stored = text === undefined ? undefined : decodeTokens(text);
     this.#seen = stored?.accessToken;
@@ -218,6 +208,20 @@ export class TokenRecord {
       this.#backoff.failed(this.#clock.now());
       this.#emit({ type: 'store_error', error: asStoreError(cause, 'written', this.#pending?.tokens) });
     }
+  }
+
+  /** What counts where the store could not be read. */
+  async #unread(error: McpOAuthError, inMemory: TokenSet | undefined): Promise<TokenSet | undefined> {
+    if (this.#pending === undefined) {
+      if (inMemory === undefined || error.code !== 'store_unreadable') throw error;
+      // Only what was set aside is replaced: what another version or another key wrote may be newer than what is in memory.
+      const again = await this.#store.get(this.#key).catch(() => {
+        throw error;
+      });
+      if (again !== undefined) return decodeTokens(again);
+      this.keep(inMemory, undefined, error);
+    }
+    return this.#pending?.tokens;
   }
 
   /** Whether the store lost its last writes (a failover, a restored backup) and gives what was replaced before. */

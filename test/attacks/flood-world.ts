@@ -1,7 +1,7 @@
 import { type AuthProvider, type AuthProviderOptions, createAuthProvider, MemoryTokenStore } from '../../src/index.js';
 import { rpc, TestClock } from '../auth-provider/support.js';
 
-export const SERVER = 'https://mcp.example.com/mcp';
+const SERVER = 'https://mcp.example.com/mcp';
 const REDIRECT = 'https://app.example.com/callback';
 export const MINUTE = 60_000;
 

@@ -37,7 +37,7 @@ export interface Suite {
 export async function openSuite(): Promise<Suite> {
   if (!existsSync(join(PROJECT, 'dist', 'index.js'))) throw new Error('dist/ is missing: run `npm run build` first.');
   const ownNodeWillDo = Number.parseInt(process.versions.node, 10) >= 22;
-  await install(ownNodeWillDo);
+  await installRunner(ownNodeWillDo);
 
   const node = ownNodeWillDo ? process.execPath : nestedNode();
   const root = join(RUNNER, 'node_modules', 'conformance');
@@ -50,7 +50,7 @@ export async function openSuite(): Promise<Suite> {
 }
 
 /** `npm ci` in the runner's folder, unless what is installed there comes from the same lockfile. */
-async function install(ownNodeWillDo: boolean): Promise<void> {
+export async function installRunner(ownNodeWillDo: boolean): Promise<void> {
   const lock = await readFile(join(RUNNER, 'package-lock.json'));
   const wanted = `${createHash('sha256').update(lock).digest('hex')} ${ownNodeWillDo ? 'without' : 'with'} node`;
   const stamp = join(RUNNER, 'node_modules', '.installed');

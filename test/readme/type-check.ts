@@ -42,7 +42,10 @@ function optionsOf(root: string): ts.CompilerOptions {
   return {
     ...options,
     // The package by its name, from source: nothing has to be built first.
-    paths: { 'mcp-oauth-client': [join(root, 'src/index.ts')] },
+    paths: {
+      'mcp-oauth-client': [join(root, 'src/index.ts')],
+      'mcp-oauth-client/testing': [join(root, 'src/testing/index.ts')],
+    },
     // An example may declare what it only shows.
     noUnusedLocals: false,
     noUnusedParameters: false,

@@ -10,7 +10,7 @@ function kindOf({ method, url, body }: Sent): string {
 }
 
 /** For a machine that has much else to do; it takes a few seconds. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 
 const flowOf = (name: string): Flow => FLOWS[name] ?? (() => ({}));
 

@@ -14,39 +14,40 @@ export function learning(marks: Marks, fault?: StoreFault): TokenStore {
   const store = new MemoryTokenStore();
   let calls = 0;
   const fails = (operation: StoreFault['operation']) => operation === fault?.operation && calls++ >= fault.from;
-  /** As the errors of databases do: the statement, its values, and what stands there. */
-  const failure = (...quoted: unknown[]) => {
-    const text = quoted.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join(' ');
-    const cause = Object.assign(new Error(text), { values: quoted });
-    return Object.assign(new Error(`failed: ${text}`, { cause }), { code: 'E_STORE', statement: text, quoted });
+  /** As the errors of databases do: what it was given is in the words, and what stands there is among the members. */
+  const failure = async (given: readonly (string | undefined)[], keys: readonly string[], result?: unknown) => {
+    const rows = await Promise.all(keys.map(value));
+    const statement = given.join(' ');
+    const cause = Object.assign(new Error(statement), { rows });
+    return Object.assign(new Error(`failed: ${statement}`, { cause }), { code: 'E_STORE', statement, rows, result });
   };
   const value = (key: string) => store.get(key);
   return {
     watch: (key, listener) => store.watch(key, listener),
     async get(key) {
-      if (fails('get')) throw failure('get', key, await value(key));
+      if (fails('get')) throw await failure(['get', key], [key]);
       return value(key);
     },
     async set(key, text, options) {
       marks.learnStored(text);
-      if (fails('set')) throw failure('set', key, text, await value(key), options?.lease?.token);
+      if (fails('set')) throw await failure(['set', key, text, options?.lease?.token], [key]);
       return store.set(key, text, options);
     },
     async delete(key, options) {
-      if (fails('delete')) throw failure('delete', key, await value(key));
+      if (fails('delete')) throw await failure(['delete', key, options?.lease?.token], [key]);
       return store.delete(key, options);
     },
     async list(prefix) {
       const keys = await store.list(prefix);
-      if (fails('list')) throw failure('list', prefix, await Promise.all(keys.map(value)));
+      if (fails('list')) throw await failure(['list', prefix], keys);
       return keys;
     },
     async lock(key, fn, options) {
       if (!fails('lock')) return store.lock(key, fn, options);
-      if ((fault?.from ?? 0) % 2 === 0) throw failure('lock', key, await value(key));
+      if ((fault?.from ?? 0) % 2 === 0) throw await failure(['lock', key], [key]);
       // The work is done, and then the lock cannot be let go.
       const result = await store.lock(key, fn, options);
-      throw failure('unlock', key, result, await value(key));
+      throw await failure(['unlock', key], [key], result);
     },
   };
 }

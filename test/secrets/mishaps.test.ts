@@ -6,17 +6,19 @@ import { life } from './life.js';
 /** For a machine that has much else to do; it takes a few seconds. */
 const LIMIT = { timeout: 60_000 };
 /** From the first call of an operation on, or later, when there is something to lose. */
-const FROM = [0, 1, 2, 3, 5, 8, 13];
+const FROM = [0, 1, 3, 8, 13];
 
+/** Secrets of every kind, in fewer flows than there are. */
+const FEW = ['pre-registered, secret by Basic', 'bound to a key (DPoP)', 'client credentials', 'enterprise-managed'];
 const flows = Object.entries(FLOWS);
 
 describe('an error of the application', () => {
   it.each(OPERATIONS)(
-    'by %s() of its store, which quotes what it was given and has, gets no secret out',
+    'by %s() of its store, which says what it was given and carries what it has, gets no secret out',
     LIMIT,
     async (operation) => {
       const failures = new Set<string>();
-      for (const [name, flow] of flows) {
+      for (const [name, flow] of flows.filter(([one]) => FEW.includes(one))) {
         for (const from of FROM) {
           const session = life(flow, undefined, { store: { operation, from } });
           await session.live();

@@ -1,14 +1,10 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type PackedProject, packedProject, run } from './packed-project.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSC = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
 /** Every name that exists at run time. One more or one less is a change of the public surface. */
@@ -96,26 +92,20 @@ export const isOurs = (error: unknown): boolean => error instanceof McpOAuthErro
 provider.noSuchMember();
 `;
 
-const run = promisify(execFile);
-
 describe('the packed tarball, installed in a project without any SDK', () => {
+  let packed: PackedProject;
   let project = '';
   let installed = '';
 
   beforeAll(async () => {
-    project = await mkdtemp(join(tmpdir(), 'mcp-oauth-client-'));
-    installed = join(project, 'node_modules', 'mcp-oauth-client');
-    // Builds dist/ first, by `prepack`.
-    await run('npm', ['pack', '--pack-destination', project], { cwd: ROOT });
-    const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz')) ?? 'no tarball';
-    await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }));
-    const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'];
-    await run('npm', ['install', ...flags, join(project, tarball)], { cwd: project });
+    packed = await packedProject();
+    project = packed.directory;
+    installed = packed.installed;
   });
 
-  afterAll(() => rm(project, { recursive: true, force: true }));
+  afterAll(() => packed.close());
 
-  it('holds dist/, the licence, README, SECURITY, the pages on scaling and servers and package.json, and nothing else', async () => {
+  it('holds dist/, the licence, README, SECURITY, CHANGELOG, the guides and package.json, and nothing else', async () => {
     const entries = await readdir(installed, { recursive: true, withFileTypes: true });
     const files = entries
       .filter((entry) => entry.isFile())
@@ -124,7 +114,7 @@ describe('the packed tarball, installed in a project without any SDK', () => {
       expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']),
     );
     const known =
-      /^(LICENSE|(README|SECURITY)\.md|package\.json|docs\/(scaling|servers)\.md|dist\/THIRD-PARTY-LICENSES\.txt|dist\/.+\.(js|js\.map|d\.ts))$/;
+      /^(LICENSE|(README|SECURITY|CHANGELOG)\.md|package\.json|docs\/[a-z-]+\.md|dist\/THIRD-PARTY-LICENSES\.txt|dist\/.+\.(js|js\.map|d\.ts))$/;
     expect(files.filter((file) => !known.test(file))).toEqual([]);
   });
 
@@ -139,18 +129,19 @@ describe('the packed tarball, installed in a project without any SDK', () => {
     expect(packages.length).toBeLessThanOrEqual(20);
   });
 
-  it('exports exactly the public names', async () => {
-    await writeFile(
-      join(project, 'names.js'),
-      "import * as all from 'mcp-oauth-client'; process.stdout.write(JSON.stringify(Object.keys(all)));",
-    );
-    const { stdout } = await run(process.execPath, ['names.js'], { cwd: project });
-    expect((JSON.parse(stdout) as string[]).sort()).toEqual(EXPORTS);
+  it('exports exactly the public names, on Node and in a browser', async () => {
+    const program =
+      "import * as all from 'mcp-oauth-client'; process.stdout.write(JSON.stringify(Object.keys(all).sort()));";
+    await packed.write('names.js', program);
+    for (const conditions of [[], ['--conditions=browser']]) {
+      const { stdout } = await run(process.execPath, [...conditions, 'names.js'], { cwd: project });
+      expect(JSON.parse(stdout)).toEqual(EXPORTS);
+    }
   });
 
   it('has declarations that hold on their own under NodeNext', async () => {
-    await writeFile(join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG));
-    await writeFile(join(project, 'use.ts'), USE);
+    await packed.write('tsconfig.json', JSON.stringify(TSCONFIG));
+    await packed.write('use.ts', USE);
     const { stdout } = await run(process.execPath, [TSC, '--pretty', 'false'], { cwd: project }).catch(
       (failure: { stdout: string }) => failure,
     );
