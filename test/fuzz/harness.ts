@@ -3,7 +3,7 @@ import { vi } from 'vitest';
 import { isMcpOAuthError, type McpOAuthErrorCode } from '../../src/errors.js';
 
 /** How many inputs each target gets: few in every test run, many with `npm run fuzz`. */
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 200);
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 60);
 
 // Many small inputs take long where many tests share a machine; the bound for each input is below.
 if (process.env['FUZZ_RUNS'] === undefined) vi.setConfig({ testTimeout: 60_000 });
