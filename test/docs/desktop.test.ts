@@ -182,7 +182,6 @@ describe('the callbacks of the desktop guide', { timeout: 30_000 }, () => {
     let handler: { handleUri(uri: object): Promise<unknown> } | undefined;
     const messages: string[] = [];
     const vscode = {
-      Uri: { parse: (text: string) => text },
       env: {
         uriScheme: 'vscodium',
         openExternal: async (url: string) => {
@@ -198,7 +197,7 @@ describe('the callbacks of the desktop guide', { timeout: 30_000 }, () => {
         showErrorMessage: (message: string) => messages.push(message),
       },
     };
-    const globals = { vscode, finish };
+    const globals = { vscode, finish, callbackUrl: (uri: object) => new URL(String(uri)) };
     const { openProviders } = await runBlock<{
       openProviders: (context: object, urls: readonly string[]) => AuthProvider[];
     }>(PATH, 'function openProviders', {}, globals);
