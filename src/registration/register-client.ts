@@ -81,9 +81,10 @@ function send(
   const attempt = async () => {
     waitMs = undefined;
     const response = await post(http, authorizationServer, request, options);
-    if (!NO_ENDPOINT.has(response.status) && (await isPage(response))) throw pageInstead(response.status);
-    if (response.ok) return response;
+    const mayBeForeign = !NO_ENDPOINT.has(response.status) && (await isPage(response));
+    if (response.ok && !mayBeForeign) return response;
     const answer = await readErrorAnswer(response, [initialAccessToken]);
+    if (mayBeForeign) throw pageInstead(answer);
     if (!isTemporary(answer) || NO_ENDPOINT.has(answer.status)) return answer;
     waitMs = NOT_PROCESSED.has(answer.status) ? (retryAfterMs(response, clock.now()) ?? -1) : undefined;
     throw new McpOAuthError(
@@ -104,11 +105,11 @@ function send(
 }
 
 /** Nothing was decided: the next attempt may meet the server itself. */
-function pageInstead(status: number): McpOAuthError {
+function pageInstead(answer: OAuthErrorAnswer): McpOAuthError {
   const message =
-    `A web page came in place of the registration answer (HTTP ${status}). It may be from a proxy, or the sign-in page of this ` +
-    'network. Try again later; where it stays although the network is fine, set `clientInformation`.';
-  return new McpOAuthError('server_unavailable', message, { stage: 'registration', status });
+    `A web page came in place of the registration answer: ${describeAnswer(answer)}. It may be from a proxy, or the sign-in page ` +
+    'of this network. Try again later; where it stays although the network is fine, set `clientInformation`.';
+  return new McpOAuthError('server_unavailable', message, { stage: 'registration', status: answer.status });
 }
 
 async function post(

@@ -52,5 +52,5 @@ describe('signOut() between prepareTokenRequest() and saveTokens()', () => {
       await expectSignedOut();
       await closeAll();
     }
-  });
+  }, 60_000);
 });
