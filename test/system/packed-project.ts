@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,22 @@ export interface PackedProject {
   close(): Promise<void>;
 }
 
-/** Packs what is in this checkout, which builds `dist/` first, and installs it without any SDK. */
+const CACHE = join(ROOT, 'node_modules/.cache/packed');
+
+/** What is in this checkout, packed once for all files of a test run: `dist/` is built for it. The files run one after the other. */
+async function packedTarball(): Promise<string> {
+  // Each file has a process of its own, below the one of the run.
+  const folder = join(CACHE, String(process.ppid));
+  const packed = async () => (await readdir(folder).catch(() => [])).find((name) => name.endsWith('.tgz'));
+  if ((await packed()) === undefined) {
+    await rm(CACHE, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    await run('npm', ['pack', '--pack-destination', folder], { cwd: ROOT });
+  }
+  return join(folder, (await packed()) ?? 'no tarball');
+}
+
+/** Installs the packed tarball in a new project, without any SDK. */
 export async function packedProject(): Promise<PackedProject> {
   const directory = await mkdtemp(join(tmpdir(), 'mcp-oauth-client-'));
   const write = async (name: string, text: string) => {
@@ -27,11 +42,10 @@ export async function packedProject(): Promise<PackedProject> {
     await writeFile(path, text);
     return path;
   };
-  await run('npm', ['pack', '--pack-destination', directory], { cwd: ROOT });
-  const tarball = (await readdir(directory)).find((name) => name.endsWith('.tgz')) ?? 'no tarball';
+  const tarball = await packedTarball();
   await write('package.json', JSON.stringify({ name: 'user', private: true, type: 'module' }));
   const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'];
-  await run('npm', ['install', ...flags, join(directory, tarball)], { cwd: directory });
+  await run('npm', ['install', ...flags, tarball], { cwd: directory });
   return {
     directory,
     installed: join(directory, 'node_modules', 'mcp-oauth-client'),
