@@ -15,7 +15,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'test/system/**'],
+    // `npm run test:examples` runs the examples.
+    exclude: ['**/node_modules/**', 'test/system/**', 'test/examples/**'],
     pool: 'forks',
     // Most tests wait for sockets and processes and not for the processor.
     maxWorkers: Math.max(4, availableParallelism() - 1),
