@@ -15,8 +15,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    // `npm run test:examples` runs the examples.
-    exclude: ['**/node_modules/**', 'test/system/**', 'test/examples/**'],
+    exclude: ['**/node_modules/**', 'test/system/**'],
     pool: 'forks',
     // Most tests wait for sockets and processes and not for the processor.
     maxWorkers: Math.max(4, availableParallelism() - 1),

@@ -6,8 +6,6 @@ const reports = process.env['TEST_REPORTS'];
 export default defineConfig({
   test: {
     include: ['test/system/**/*.system.test.ts'],
-    // `npm run test:examples` runs these, which take long.
-    exclude: ['browser-bundle', 'hosted-example', 'node-versions'].map((name) => `test/system/${name}.system.test.ts`),
     pool: 'forks',
     // Each starts programs of its own; side by side they would measure each other.
     fileParallelism: false,
