@@ -298,7 +298,7 @@ function play(world: FloodWorld, next: () => Step): void {
   };
 }
 
-const RUNS = Number(process.env['FLOOD_RUNS'] ?? 24);
+const RUNS = Number(process.env['FLOOD_RUNS'] ?? 40);
 const CALLS = 100;
 
 describe('whatever servers answer, in whatever order', () => {
