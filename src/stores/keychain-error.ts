@@ -4,6 +4,12 @@ import { excerpt, safeCause } from '../http/index.js';
 /** By which a library says that its own bound was shorter than ours. */
 const NO_REPLY = /receive a reply|timed? ?out/i;
 
+/**
+ * By which a Secret Service says that an item which it has just found unlocked is locked. It asked nobody; gnome-keyring was seen to
+ * say so of an unlocked keyring, right after another program had been killed while it wrote.
+ */
+const LOCKED_MEANWHILE = /secret of a locked object/i;
+
 /** By which one says that the value, and not the keychain, is at fault. */
 const TOO_LARGE = /too long|longer than|too large|exceeds|bad data/i;
 /** By which one says that nobody is there to ask. */
@@ -30,6 +36,13 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
 /** Whether a library gave up the wait for an answer by itself. */
 export function isNoReply(error: unknown): boolean {
   return error instanceof Error && !isMcpOAuthError(error) && NO_REPLY.test(error.message);
+}
+
+/** Whether the same call may well be answered now. */
+export function isPassing(error: unknown): boolean {
+  return (
+    isNoReply(error) || (error instanceof Error && !isMcpOAuthError(error) && LOCKED_MEANWHILE.test(error.message))
+  );
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import type { McpOAuthError } from '../errors.js';
 import type { Keychain, KeychainItem } from './keychain.js';
 import type { KeychainDriver } from './keychain-driver.js';
-import { isNoReply, keychainFailure, keychainHangs, keychainStillHangs } from './keychain-error.js';
+import { isPassing, keychainFailure, keychainHangs, keychainStillHangs } from './keychain-error.js';
 import { KeychainRest, type Question } from './keychain-rest.js';
 
 /** How long one call of the keychain may take. */
@@ -165,7 +165,7 @@ async function askTwice<T>({ ask }: Call<T>, signal: AbortSignal): Promise<T> {
   try {
     return await ask(signal);
   } catch (error) {
-    if (!isNoReply(error) || signal.aborted) throw error;
+    if (!isPassing(error) || signal.aborted) throw error;
     return ask(signal);
   }
 }

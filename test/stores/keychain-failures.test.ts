@@ -119,6 +119,31 @@ describe('openKeychain', () => {
     expect(keytar.items.get('a')).toBe('1');
   });
 
+  it('F34 an item that was locked for a moment only is asked for once more; one that stays so is not asked for a third time', async () => {
+    const locked = 'zbus error: org.freedesktop.Secret.Error.IsLocked: Cannot get secret of a locked object';
+    await open().set('a', '1');
+    keytar.calls.length = 0;
+    let calls = 0;
+    keytar.before = () => {
+      if (++calls === 1) throw new Error(locked);
+    };
+    expect(await open().get('a')).toBe('1');
+    expect(keytar.calls).toEqual(['get a', 'get a']);
+    keytar.before = () => {
+      throw new Error(locked);
+    };
+    expect(await caught(open().get('a'))).toMatchObject({ ...failed, message: expect.stringContaining('unlock it') });
+    expect(keytar.calls).toEqual(['get a', 'get a', 'get a', 'get a']);
+  });
+
+  it('F34 a dialog that was cancelled is not shown again', async () => {
+    keytar.before = () => {
+      throw new Error('SS Error: prompt dismissed');
+    };
+    expect(await caught(open().get('a'))).toMatchObject(failed);
+    expect(keytar.calls).toEqual(['get a']);
+  });
+
   it('F34 a keychain that gives no answer twice is not asked again for ten seconds, and then is', async () => {
     keytar.before = () => {
       throw new Error('DBus error: Did not receive a reply. Possible causes: the security policy blocked the reply, …');
