@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { GitHub, Repository } from './github.js';
 import { currentUser } from './user-context.js';
 
-/** The MCP server of one session: six tools and a resource, each of which asks the context for whom it works. */
+/** The MCP server of one session: seven tools and a resource, each of which asks the context for whom it works. */
 export function createTools(github: GitHub): McpServer {
   const server = new McpServer({ name: 'protected-server', version: '1.0.0' });
   const repositories = () => github.repositories(currentUser().githubToken);

@@ -13,6 +13,11 @@ import { discoverFor } from './sign-in-attempts.js';
 export interface SignOutOptions {
   /** Forgets a client that was registered dynamically or asked for too, so that the next sign-in begins from nothing. Default: `false`. */
   readonly forgetRegistration?: boolean;
+  /**
+   * Leaves nothing of the account in the store, the mark that it signed out included: for the deletion of a user's data. Close what
+   * else uses the account before; another program would sign in again. Default: `false`.
+   */
+  readonly forgetAccount?: boolean;
   /** Ends the part of it that the server has: the session is over here all the same. */
   readonly signal?: AbortSignal;
 }
@@ -57,6 +62,8 @@ export async function signOut(
     const revocation = tokens === undefined ? { revoked: false } : await revokeTokens(ending, tokens);
     return { ...(await retire(ending, tokens, options.forgetRegistration === true, challenge)), ...revocation };
   });
+  // Last, as until then it keeps a refresh that is under way elsewhere from bringing the session back.
+  if (options.forgetAccount === true) await attempt(session.signedOut.erase());
   session.emit({ type: 'signed_out' });
   if (failures.length > 0) throw failures[0];
   return atServer;

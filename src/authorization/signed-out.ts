@@ -49,6 +49,11 @@ export class SignedOutMarker {
     await this.#store.set(this.key, '1');
   }
 
+  /** No other process is to know of it. This one stays signed out. */
+  async erase(): Promise<void> {
+    await this.#store.delete(this.key);
+  }
+
   /** The account came back. */
   async clear(): Promise<void> {
     this.#known = false;

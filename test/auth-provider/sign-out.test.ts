@@ -170,4 +170,27 @@ describe('signOut()', () => {
     expect((await provider.fetch(server.url, rpc('ping'))).status).toBe(200);
     expect(who.tabs).toHaveLength(2);
   });
+
+  it('leaves nothing of the account with forgetAccount, and this provider stays signed out', async () => {
+    const { provider, another, server, store, who } = closing(await scene({ account: 'alice' }));
+    await provider.authorize();
+    await provider.signOut({ forgetAccount: true });
+    expect((await store.list('')).filter((key) => /^(session|signed-out)\//.test(key))).toEqual([]);
+    await expectSignedOut({ provider, server, store });
+    // Another one does not know the account: it may sign in.
+    expect(await another().session()).toMatchObject({ signedIn: false, signedOut: false });
+    expect(who.tabs).toHaveLength(1);
+  });
+
+  it('says so where the store does not let go of the mark', async () => {
+    const store = new FlakyStore();
+    const { provider } = closing(await scene({ store }));
+    await provider.authorize();
+    const forget = store.delete.bind(store);
+    store.delete = async (key) => {
+      if (key.startsWith('signed-out/')) throw new Error('no');
+      await forget(key);
+    };
+    expect(await failure(provider.signOut({ forgetAccount: true }))).toMatchObject({ code: 'store_failed' });
+  });
 });

@@ -182,12 +182,7 @@ describe('the end of a user in the hosted guide', { timeout: 30_000 }, () => {
       'function connectedAt',
     );
     type Forget = (hosted: Hosted, user: string) => Promise<McpOAuthError[]>;
-    const { forgetUser } = await runBlock<{ forgetUser: Forget }>(
-      PATH,
-      'function forgetUser',
-      {},
-      { openProvider, URL },
-    );
+    const { forgetUser } = await runBlock<{ forgetUser: Forget }>(PATH, 'function forgetUser', {}, { openProvider });
     for (const user of ['alice@example.com', 'bob']) await visit(user, await callbackOf(await connect(user)));
     expect(await connectedAt(store, server.url)).toEqual({ connected: 2, unreadable: [] });
     expect(await forgetUser(hosted, 'alice@example.com')).toEqual([]);
@@ -203,12 +198,7 @@ describe('the end of a user in the hosted guide', { timeout: 30_000 }, () => {
     const { visit, connect, server, hosted, openProvider } = await application();
     await visit('alice', await callbackOf(await connect('alice')));
     type Forget = (hosted: Hosted, user: string) => Promise<unknown[]>;
-    const { forgetUser } = await runBlock<{ forgetUser: Forget }>(
-      PATH,
-      'function forgetUser',
-      {},
-      { openProvider, URL },
-    );
+    const { forgetUser } = await runBlock<{ forgetUser: Forget }>(PATH, 'function forgetUser', {}, { openProvider });
     await server.close();
     const [error] = await forgetUser(hosted, 'alice');
     expect(isMcpOAuthError(error) && error.retryable).toBe(true);

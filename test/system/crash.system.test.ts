@@ -27,7 +27,7 @@ const TRIED = [
 ] as const;
 
 // The others take the same steps after their first ones; test/crash/crash.test.ts kills them at every change that others can see.
-describe('a process that is killed (SIGKILL) before every step, half through every write, and at the end', () => {
+describe('a process that is killed (SIGKILL) before every step or every change, half through every write, and at the end', () => {
   it.for(TRIED.map(([scenario, pointsOf]) => [scenario.title, scenario, pointsOf] as const))(
     '%s: the next start works',
     { timeout: 30 * MINUTE },
