@@ -2,7 +2,7 @@ import type { FleetResult } from './fleet.js';
 import type { RedisFigures } from './fleet-redis.js';
 import { INSTANCES } from './fleet-session.js';
 import type { FleetDay, OutageFigures, Spread } from './fleet-summary.js';
-import type { Row, Section } from './table.js';
+import { type Row, row, type Section } from './table.js';
 
 /** A token of an hour is refreshed in its last five minutes: more often than once in 55 minutes is never needed. */
 const REFRESHES_A_LIFETIME = 1.1;
@@ -23,29 +23,29 @@ function refreshes({ days, fixedMoment, outage, seconds }: FleetResult): Section
     title: `A fleet: ${count(allDay.sessions)} sessions of one minute, ${INSTANCES} instances, tokens of an hour, a day`,
     rows: [
       {
-        ...row('refreshes in the busiest second over the mean', ratio(allDay.spread)),
+        ...figure('refreshes in the busiest second over the mean', ratio(allDay.spread)),
         detail: `${count(allDay.sessions)} sessions that began in one minute, over a day`,
         v1: sdk,
         v2: sdk,
         main: true,
       },
       {
-        ...row('refreshes per session and token lifetime', aLifetime.toFixed(2)),
+        ...figure('refreshes per session and token lifetime', aLifetime.toFixed(2)),
         detail: `${count(allDay.sessions)} sessions that began in one minute, over a day`,
         bound: `<= ${REFRESHES_A_LIFETIME}`,
         verdict: aLifetime <= REFRESHES_A_LIFETIME ? 'met' : 'MISSED',
         main: true,
       },
       {
-        ...row('refresh tokens presented twice / calls without a token / calls that waited', harm(allDay)),
+        ...figure('refresh tokens presented twice / calls without a token / calls that waited', harm(allDay)),
         bound: '0 / 0 / 0',
         verdict: [allDay, ...all].every((day) => harm(day) === '0 / 0 / 0') ? 'met' : 'MISSED',
       },
-      row(
+      figure(
         'locks per refresh: a provider a request / kept by every instance / sticky',
         all.map((day) => (day.locks / day.refreshes).toFixed(2)).join(' / '),
       ),
-      row(
+      figure(
         'locks that somebody held already, of all',
         all.map((day) => `${((day.contended / day.locks) * 100).toFixed(1)} %`).join(' / '),
       ),
@@ -68,21 +68,21 @@ function sizes({ record, redis, heap }: FleetResult): Section {
     title: 'What a session takes, in bytes',
     rows: [
       {
-        ...row(
+        ...figure(
           'bytes per session in Redis: plain / encrypted',
           cell(({ perSession }) => perSession),
         ),
         main: true,
       },
-      row(
+      figure(
         'bytes of the fence, for five minutes after a lock',
         cell(({ perFence }) => perFence),
       ),
-      row(
+      figure(
         'heap of a provider / of a TokenManager alone',
         `${heap.perProvider.toFixed(0)} / ${heap.perManager.toFixed(0)}`,
       ),
-      row(
+      figure(
         'Redis commands: fresh token / refresh / adoption',
         commands === undefined ? 'no Redis' : `${commands.freshToken} / ${commands.refresh} / ${commands.adoption}`,
       ),
@@ -96,8 +96,8 @@ function sizes({ record, redis, heap }: FleetResult): Section {
   };
 }
 
-function row(feature: string, ours: string): Row {
-  return { feature, ours, v1: '-', v2: '-', bound: '-', verdict: undefined, main: false };
+function figure(feature: string, ours: string): Row {
+  return row({ feature, ours, main: false });
 }
 
 function outageNote({ requestsPerMinute, busiestAfter, backInTenSeconds }: OutageFigures): string {

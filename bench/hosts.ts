@@ -1,5 +1,6 @@
 import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from '@modelcontextprotocol/client';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
+import type { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
 export { TransportV1, TransportV2 };
@@ -14,12 +15,16 @@ export interface Connection {
 const INFO = { name: 'bench', version: '1.0.0' };
 const OPTIONS = { timeout: 60_000 };
 
-export async function connectV1(transport: TransportV1): Promise<Connection> {
+export async function connectV1(
+  transport: TransportV1 | StdioClientTransport,
+  connecting = OPTIONS,
+  calling = OPTIONS,
+): Promise<Connection> {
   const client = new ClientV1(INFO);
-  await client.connect(transport);
+  await client.connect(transport, connecting);
   return {
     async call(tool) {
-      const { isError } = await client.callTool(parameters(tool), undefined, OPTIONS);
+      const { isError } = await client.callTool(parameters(tool), undefined, calling);
       if (isError === true) throw new Error(`${tool} failed`);
     },
     close: () => client.close(),

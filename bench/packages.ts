@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
+import type { BridgeName } from './bridge-programs.js';
 
 /** What an application installs more than with the SDK alone. */
 export interface Packages {
   /** `name@version`, this package among them. */
   readonly besideV1: readonly string[];
   readonly besideV2: readonly string[];
+  /** All that a program between stdio and a remote server installs. */
+  readonly bridge: Readonly<Record<BridgeName, readonly string[]>>;
 }
 
 interface LockEntry {
@@ -31,7 +34,12 @@ export async function countPackages(): Promise<Packages> {
     const present = new Set([label(lock, location), ...needed(lock, location)]);
     return own.filter((name) => !present.has(name)).toSorted();
   };
-  return { besideV1: beside('@modelcontextprotocol/sdk'), besideV2: beside('@modelcontextprotocol/client') };
+  const all = (name: string) => [label(lock, `node_modules/${name}`), ...needed(lock, `node_modules/${name}`)];
+  const bridge = {
+    ours: [...new Set([...own, ...all('@modelcontextprotocol/sdk')])].toSorted(),
+    mcpRemote: all('mcp-remote').toSorted(),
+  };
+  return { bridge, besideV1: beside('@modelcontextprotocol/sdk'), besideV2: beside('@modelcontextprotocol/client') };
 }
 
 function needed(lock: Lock, from: string): Set<string> {

@@ -1,9 +1,9 @@
 import type { Moment, SharedBurst, SharedBursts, SharedSessionResult, SharedTurns } from './processes.js';
 import type { Results } from './results.js';
-import { both, type Row, type Section } from './table.js';
+import { both, type Row, row, type Section } from './table.js';
 
-const WHAT = 'refreshes / failed / tabs / families revoked';
-const BOUND = '1 / 0 / 0 / 0';
+export const WHAT = 'refreshes / failed / tabs / families revoked';
+export const BOUND = '1 / 0 / 0 / 0';
 const MOMENTS: Readonly<Record<Moment, string>> = { expiry: 'at expiry', revocation: 'after early revocation' };
 /** The stores as the table names them. */
 export const STORE_NAMES = {
@@ -64,24 +64,16 @@ function counts({ all, ours }: Measured, missing: readonly string[]): Section {
 }
 
 function times({ ours }: Measured): Section {
-  const row = (feature: string, cell: string): Row => ({
-    feature,
-    ours: cell,
-    v1: '-',
-    v2: '-',
-    bound: '-',
-    verdict: undefined,
-    main: false,
-  });
+  const timeRow = (feature: string, ours: string) => row({ feature, ours, main: false });
   const rows = ours.flatMap(({ store, bursts }) => {
     const numbers = bursts.map(({ expiry }) => expiry.processes).join(', ');
     const all = (of: (bursts: SharedBursts) => string) => bursts.map(of).join(', ');
     return [
-      row(
+      timeRow(
         `one call in each of ${numbers} after revocation, ${STORE_NAMES[store]}`,
         all(({ turns }) => `${turns?.ms.toFixed(0)} (${turns?.plainMs.toFixed(0)})`),
       ),
-      row(
+      timeRow(
         `100 calls in each of ${numbers} at expiry / after revocation, ${STORE_NAMES[store]}`,
         all(({ expiry, revocation }) => `${expiry.ms.toFixed(0)} / ${revocation.ms.toFixed(0)}`),
       ),
@@ -140,7 +132,7 @@ function find(
   return bursts?.map((burst) => burst[moment]).find((burst) => burst.processes === processes);
 }
 
-function countCell({ refreshes, failed, tabs, familiesRevoked }: SharedBurst): string {
+export function countCell({ refreshes, failed, tabs, familiesRevoked }: SharedBurst): string {
   return `${refreshes} / ${failed} / ${tabs} / ${familiesRevoked}`;
 }
 

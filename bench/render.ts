@@ -3,7 +3,7 @@ import type { Results } from './results.js';
 import { sections } from './rows.js';
 import type { Row, Section } from './table.js';
 
-const HEAD = ['', 'ours', 'v1 SDK', 'v2 SDK', 'bound', 'verdict'] as const;
+const HEAD = ['', 'ours', 'v1 SDK', 'v2 SDK', 'mcp-remote', 'bound', 'verdict'] as const;
 
 /** The table for a terminal. */
 export function renderTable(results: Results): string {
@@ -29,12 +29,12 @@ export function renderMarkdown(results: Results): string {
   const rows = sections(results).flatMap(({ rows }) => rows.filter(({ main }) => main));
   const line = (row: readonly string[]) => `| ${row.join(' | ')} |`;
   return [
-    line(HEAD.slice(0, 5)),
-    line(HEAD.slice(0, 5).map(() => '---')),
+    line(HEAD.slice(0, -1)),
+    line(HEAD.slice(0, -1).map(() => '---')),
     ...rows.map((row) =>
       line(
         cells({ ...row, feature: longName(row) })
-          .slice(0, 5)
+          .slice(0, -1)
           .map(shorten),
       ),
     ),
@@ -55,8 +55,8 @@ function renderSection({ title, rows, notes }: Section, line: (row: readonly str
   ];
 }
 
-function cells({ feature, ours, v1, v2, bound, verdict }: Row): string[] {
-  return [feature, ours, v1, v2, bound, verdict ?? ''];
+function cells({ feature, ours, v1, v2, mcpRemote = '-', bound, verdict }: Row): string[] {
+  return [feature, ours, v1, v2, mcpRemote, bound, verdict ?? ''];
 }
 
 function longName({ feature, detail }: Row): string {

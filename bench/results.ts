@@ -1,5 +1,6 @@
 import type { AddedTime } from './added-time.js';
 import type { AddressCost } from './address-cost.js';
+import type { BridgeResult } from './bridges.js';
 import type { CancelTime } from './cancel.js';
 import type { Concurrency } from './concurrency.js';
 import type { ContenderName } from './contenders.js';
@@ -28,6 +29,8 @@ export interface Results {
   stores?: StoreTimes;
   /** Or why this machine cannot. */
   signIn?: SignInTime | { readonly missing: string };
+  /** Or why this machine cannot. */
+  bridges?: BridgeResult | { readonly missing: string };
   cancel?: CancelTime;
   machines?: MachineResult;
   processes?: readonly SharedSessionResult[];

@@ -1,6 +1,6 @@
 /**
- * Measures this library beside the SDKs' own auth, in one run and against one server, and prints a table.
- * Ends by itself within eight minutes, usually six; exits 0 whatever the numbers are, and 1 where something could not be measured.
+ * Measures this library beside the SDKs' own auth and mcp-remote, in one run and against one server, and prints a table.
+ * Ends by itself within nine minutes, usually seven; exits 0 whatever the numbers are, and 1 where something could not be measured.
  *
  * Usage: run.ts [--markdown] [--json FILE] [--only NAME,NAME] [--sessions N]
  * `--only` leaves the other measurements out; `--sessions` is the size of the simulated fleet, which takes minutes with 100,000.
@@ -11,6 +11,8 @@ import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { type Backends, startBackends } from './backends.js';
+import { missingForBridges } from './bridge-programs.js';
+import { measureBridges } from './bridges.js';
 import { runPart, startServer } from './children.js';
 import { measureFleet } from './fleet.js';
 import { measureImportTime } from './import-time.js';
@@ -23,7 +25,7 @@ import type { Results } from './results.js';
 import type { ServerAddress } from './server-control.js';
 import { measureSignIn, missingForSignIn } from './sign-in.js';
 
-const DEADLINE_MS = 480_000;
+const DEADLINE_MS = 540_000;
 
 const { values } = parseArgs({
   options: {
@@ -79,6 +81,13 @@ async function measureAll(signal: AbortSignal): Promise<Results> {
     await measure('sign-in', async () => {
       const missing = missingForSignIn();
       return { signIn: missing === undefined ? await measureSignIn(signal) : { missing } };
+    });
+    await measure('bridges', async (address) => {
+      const missing = missingForBridges();
+      if (missing !== undefined) return { bridges: { missing } };
+      const { measured, failures } = await measureBridges(address, signal);
+      results.failures.push(...failures.map((failure) => `bridges: ${failure}`));
+      return { bridges: measured };
     });
     await measure('packages', async () => ({ packages: await countPackages() }));
     await measure('fleet', async () => {

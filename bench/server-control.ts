@@ -12,12 +12,16 @@ export interface Command {
   readonly settings?: Partial<RotatingServerSettings>;
   readonly reset?: boolean;
   readonly revokeAccessTokens?: boolean;
+  /** Whether `busyMs` is kept from now on, which costs each request a little. */
+  readonly watch?: boolean;
 }
 
 export interface ServerReading {
   readonly total: number;
   readonly counts: Readonly<Record<string, number>>;
   readonly familiesRevoked: number;
+  /** How long at least one request was there and not answered yet, since the last reset; ms. */
+  readonly busyMs: number;
 }
 
 /** Changes the switches and reads the counters of the server, from another process. */

@@ -8,6 +8,8 @@ export interface Row {
   readonly ours: string;
   readonly v1: string;
   readonly v2: string;
+  /** Where it can take part; else a dash. */
+  readonly mcpRemote?: string;
   readonly bound: string;
   /** `undefined` where there is no bound. */
   readonly verdict: Verdict | undefined;
@@ -22,6 +24,11 @@ export interface Section {
   readonly title: string;
   readonly rows: readonly Row[];
   readonly notes: readonly string[];
+}
+
+/** A row of which only some cells are filled; the others are dashes. */
+export function row(cells: Pick<Row, 'feature' | 'ours'> & Partial<Row>): Row {
+  return { v1: '-', v2: '-', bound: '-', verdict: undefined, main: true, ...cells };
 }
 
 /** By the interval, where there is one: `unclear` where it contains the bound. */
@@ -42,4 +49,9 @@ export function times(value: Estimate): string {
 
 export function show({ median, low, high }: Estimate, digits: number): string {
   return `${median.toFixed(digits)} ±${((high - low) / 2).toFixed(digits)}`;
+}
+
+/** The median alone. */
+export function whole({ median }: Estimate, unit: 'us' | 'ms'): string {
+  return `${median.toFixed(0)} ${unit}`;
 }
