@@ -1,6 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { startAuthorizationServer } from '../../examples/servers/authorization-server.js';
-import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import {
   type AuthProviderOptions,
   bearerToken,
@@ -8,6 +6,7 @@ import {
   createAuthProvider,
   MemoryTokenStore,
 } from '../../src/index.js';
+import { JOB_SECRET, startJobServers } from '../auth-provider/job-support.js';
 import { closers, HOUR, rejection, TestClock } from '../auth-provider/support.js';
 import { oauthErrorIn } from '../with-oauth/support.js';
 import { host, type Sdk } from './support.js';
@@ -15,27 +14,11 @@ import { host, type Sdk } from './support.js';
 const { closing, closeAll } = closers();
 afterEach(closeAll);
 
-const SECRET = 'the-secret-of-the-job-is-long-enough';
 /** Longer than a token counts as young. */
 const A_WHILE = 6_000;
 
 async function place() {
-  const as = closing(
-    await startAuthorizationServer({
-      clients: [
-        {
-          client_id: 'job',
-          client_secret: SECRET,
-          grant_types: ['client_credentials'],
-          redirect_uris: [],
-          response_types: [],
-          scope: 'mcp:read mcp:write',
-        },
-      ],
-      features: { clientCredentials: { enabled: true } },
-    }),
-  );
-  const server = closing(await startMcpServerV1({ authorizationServer: as, challengeScope: 'mcp:read' }));
+  const { as, server } = closing(await startJobServers());
   const clock = new TestClock();
   const store = new MemoryTokenStore();
   const opened: string[] = [];
@@ -44,7 +27,7 @@ async function place() {
     closing(
       createAuthProvider({
         serverUrl: server.url,
-        grant: clientCredentials({ clientId: 'job', clientSecret: SECRET }),
+        grant: clientCredentials({ clientId: 'job', clientSecret: JOB_SECRET }),
         store,
         clock,
         openBrowser,

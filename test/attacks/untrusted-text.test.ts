@@ -1,13 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { startAuthorizationServer } from '../../examples/servers/authorization-server.js';
-import { sendJson } from '../../examples/servers/loopback-server.js';
-import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { validateCallback } from '../../src/grants/index.js';
 import { excerpt, pageExcerpt } from '../../src/http/text.js';
 import { describeAnswer, readErrorAnswer } from '../../src/oauth-error.js';
-import { callTool, closers, failure, rpc, scene, until } from '../auth-provider/support.js';
-import { cliScene } from '../cli/scene.js';
-import { ON_A_TERMINAL } from '../cli/support.js';
+import { callTool, closers, failure, rpc, scene } from '../auth-provider/support.js';
+import { deviceLogin } from '../cli/device-login.js';
 import { FLOWS } from '../secrets/flows.js';
 import { life } from '../secrets/life.js';
 import { everythingOf } from '../secrets/marks.js';
@@ -176,30 +172,15 @@ describe('an MCP server whose words are hostile', () => {
 
 describe('the screen of a device code', () => {
   it('shows no escape of the server that gives the code', async () => {
-    const { start } = closing(await cliScene());
-    const authorizationServer = closing(
-      await startAuthorizationServer({
-        features: { deviceFlow: { enabled: true } },
-        intercept(request, response) {
-          if (request.url !== '/device/auth') return false;
-          const page = `https://login.example.org/${HOSTILE['a link of OSC 8']}${HOSTILE['an override of the direction']}`;
-          sendJson(response, 200, {
-            device_code: 'd',
-            user_code: 'WDJB-MJHT',
-            verification_uri: page,
-            verification_uri_complete: `${page}?code=${HOSTILE['letters of no width']}`,
-            expires_in: 600,
-          });
-          return true;
-        },
+    const page = `https://login.example.org/${HOSTILE['a link of OSC 8']}${HOSTILE['an override of the direction']}`;
+    const { screen } = closing(
+      await deviceLogin({
+        user_code: 'WDJB-MJHT',
+        verification_uri: page,
+        verification_uri_complete: `${page}?code=${HOSTILE['letters of no width']}`,
       }),
     );
-    const { url } = closing(await startMcpServerV1({ authorizationServer, scopesSupported: ['mcp:read'] }));
-    const login = start(['login', url, '--device'], { tty: ON_A_TERMINAL, env: { NO_COLOR: '1' } });
-    await until(() => login.stderr.text.includes('Waiting for the code'), 'the code');
-    const shown = login.stderr.text.slice(0, login.stderr.text.indexOf('Waiting for the code'));
-    login.interrupt();
-    await login.exitCode;
+    const shown = screen.slice(0, screen.indexOf('Waiting for the code'));
     expect(shown).toContain('login.example.org');
     // The line of what is waited for is cleared by sequences of our own.
     expect(shown.replace(OURS, '').split('\n').join('')).not.toMatch(UNFIT);

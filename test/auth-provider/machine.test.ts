@@ -1,7 +1,5 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startAuthorizationServer } from '../../examples/servers/authorization-server.js';
-import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import {
   type AuthEvent,
   type AuthProviderOptions,
@@ -12,30 +10,15 @@ import {
   MemoryTokenStore,
   privateKeyJwt,
 } from '../../src/index.js';
+import { JOB_SECRET, startJobServers } from './job-support.js';
 import { callTool, closers, failure, rpc, TestClock } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
 
-/** A machine's client at a certified authorization server, and a protected MCP server. */
+/** A machine at its servers. */
 async function place(client: Record<string, unknown> = {}) {
-  const as = closing(
-    await startAuthorizationServer({
-      clients: [
-        {
-          client_id: 'job',
-          client_secret: 'the-secret-of-the-job-is-long-enough',
-          grant_types: ['client_credentials'],
-          redirect_uris: [],
-          response_types: [],
-          scope: 'mcp:read mcp:write',
-          ...client,
-        },
-      ],
-      features: { clientCredentials: { enabled: true } },
-    }),
-  );
-  const server = closing(await startMcpServerV1({ authorizationServer: as, challengeScope: 'mcp:read' }));
+  const { as, server } = closing(await startJobServers(client));
   const store = new MemoryTokenStore();
   const clock = new TestClock();
   const events: AuthEvent[] = [];
@@ -57,7 +40,7 @@ async function place(client: Record<string, unknown> = {}) {
   return { as, server, store, clock, events, opened, open, tokenRequests };
 }
 
-const secret = (clientSecret: string | (() => string) = 'the-secret-of-the-job-is-long-enough', clientId = 'job') =>
+const secret = (clientSecret: string | (() => string) = JOB_SECRET, clientId = 'job') =>
   clientCredentials({ clientId, clientSecret });
 
 /** Calls a tool without a session of MCP, as far as the authorization goes. */
@@ -124,7 +107,7 @@ describe('clientCredentials()', () => {
     const provider = open(
       secret(() => {
         asked += 1;
-        return 'the-secret-of-the-job-is-long-enough';
+        return JOB_SECRET;
       }),
     );
     await provider.fetch(server.url, rpc('ping'));
@@ -143,7 +126,7 @@ describe('clientCredentials()', () => {
     expect(error).toMatchObject({ code: 'invalid_client', stage: 'token' });
     expect(JSON.stringify(error)).not.toContain(value);
     expect(as.counts.count('token')).toBe(1);
-    value = 'the-secret-of-the-job-is-long-enough';
+    value = JOB_SECRET;
     expect(await status(provider.fetch(server.url, rpc('ping')))).not.toBe(401);
     value = 'an-old-secret-that-was-replaced';
     clock.advance(3_600_000);

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readBody, sendJson } from '../../examples/servers/loopback-server.js';
 import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
+import { bundled } from '../support/bundled.js';
 import { FlakyStore } from '../tokens/support.js';
 import { callTool, closers, failure, isPortFree, person, redirectUriOf, rpc, scene, until } from './support.js';
 
@@ -298,11 +298,8 @@ describe('close()', () => {
 
   it('lets the process exit, after a session and in the middle of a sign-in', async () => {
     const { server } = closing(await scene());
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', fileURLToPath(new URL('exit-child.ts', import.meta.url)), server.url],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    const program = closing(await bundled(new URL('./exit-child.ts', import.meta.url)));
+    const child = spawn(process.execPath, [program.path, server.url], { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString();

@@ -32,8 +32,8 @@ export function rpc(method: string, params: Record<string, unknown> = {}, id: st
 export const callTool = (name: string, args: Record<string, unknown> = {}) =>
   rpc('tools/call', { name, arguments: args });
 
-export interface Scene {
-  readonly server: RotatingServer;
+/** A person, a store and what was made for them at one MCP endpoint. */
+export interface Windows {
   readonly provider: AuthProvider;
   readonly who: Person;
   readonly store: MemoryTokenStore;
@@ -41,23 +41,23 @@ export interface Scene {
   readonly events: AuthEvent[];
   /** Another provider over the same store, as another window would have it. */
   another(options?: Partial<AuthProviderOptions>): AuthProvider;
+  /** Closes the providers and the person's browser. */
   close(): Promise<void>;
 }
 
-/** A server, a person and a provider. Nobody has signed in yet. */
-export async function scene(
+/** The first provider at `serverUrl`, and the way to others over the same store. */
+export function windowsAt(
+  serverUrl: string,
   options: Partial<AuthProviderOptions> = {},
-  serverOptions: RotatingServerOptions = {},
   who: Person = person(),
-): Promise<Scene> {
-  const server = await startRotatingServer(serverOptions);
+): Windows {
   const store = new MemoryTokenStore();
   const clock = new TestClock();
   const events: AuthEvent[] = [];
   const providers: AuthProvider[] = [];
   const another = (more: Partial<AuthProviderOptions> = {}) => {
     const provider = createAuthProvider({
-      serverUrl: server.url,
+      serverUrl,
       store,
       clock,
       openBrowser: who.openBrowser,
@@ -69,7 +69,6 @@ export async function scene(
     return provider;
   };
   return {
-    server,
     provider: another(),
     who,
     store,
@@ -79,6 +78,27 @@ export async function scene(
     async close() {
       for (const provider of providers) await provider.close();
       await who.close();
+    },
+  };
+}
+
+export interface Scene extends Windows {
+  readonly server: RotatingServer;
+}
+
+/** A server, a person and a provider. Nobody has signed in yet. */
+export async function scene(
+  options: Partial<AuthProviderOptions> = {},
+  serverOptions: RotatingServerOptions = {},
+  who?: Person,
+): Promise<Scene> {
+  const server = await startRotatingServer(serverOptions);
+  const windows = windowsAt(server.url, options, who);
+  return {
+    ...windows,
+    server,
+    async close() {
+      await windows.close();
       await server.close();
     },
   };

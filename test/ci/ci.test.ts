@@ -9,9 +9,10 @@ import { clientCredentials, createAuthProvider, MemoryTokenStore } from '../../s
 import { secretsOf } from '../grants/keys.js';
 import { closers } from '../with-oauth/support.js';
 import {
+  buildJob,
+  type Job,
   type JobRun,
   type JobWorld,
-  runJob,
   SECRET,
   startJobWorld,
   startTokenService,
@@ -20,17 +21,19 @@ import {
 
 const LIMIT = { timeout: 60_000 };
 
+let job: Job;
 let world: JobWorld;
 let directory: string;
 const { closing, closeAll } = closers();
 
 beforeAll(async () => {
-  world = await startJobWorld();
+  [job, world] = await Promise.all([buildJob(), startJobWorld()]);
   directory = await mkdtemp(join(tmpdir(), 'ci-test-'));
 });
 afterAll(async () => {
   await closeAll();
   await world.close();
+  await job.close();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -67,7 +70,7 @@ function expectFailure(run: JobRun, code: number, line: RegExp): void {
 
 describe('a job with its credentials in the environment', () => {
   it('F21: a secret: the tool`s text is all that it prints', LIMIT, async () => {
-    const run = await runJob({ ...echo('line 1\nline 2 "ünïcode"'), ...withSecret });
+    const run = await job.run({ ...echo('line 1\nline 2 "ünïcode"'), ...withSecret });
     expect(run).toEqual({ code: 0, stdout: 'line 1\nline 2 "ünïcode"\n', stderr: '' });
     expect(world.accessTokens.length).toBeGreaterThan(0);
     expectNothingSecret(run);
@@ -77,7 +80,7 @@ describe('a job with its credentials in the environment', () => {
     const keyed = { ...echo(), MCP_CLIENT_ID: 'key-job', MCP_KEY_ALGORITHM: 'ES256' };
     const { pem } = world.key;
     for (const MCP_PRIVATE_KEY of [pem, pem.replaceAll('\n', '\\n')]) {
-      const run = await runJob({ ...keyed, MCP_PRIVATE_KEY });
+      const run = await job.run({ ...keyed, MCP_PRIVATE_KEY });
       expect(run).toEqual({ code: 0, stdout: 'hello from the job\n', stderr: '' });
       expectNothingSecret(run, MCP_PRIVATE_KEY);
     }
@@ -86,7 +89,7 @@ describe('a job with its credentials in the environment', () => {
   it('a file that the platform writes', LIMIT, async () => {
     const assertion = await world.assertion();
     const file = await assertionFile(assertion);
-    const run = await runJob({ ...echo(), MCP_CLIENT_ID: 'workload', MCP_ASSERTION_FILE: file });
+    const run = await job.run({ ...echo(), MCP_CLIENT_ID: 'workload', MCP_ASSERTION_FILE: file });
     expect(run).toEqual({ code: 0, stdout: 'hello from the job\n', stderr: '' });
     expectNothingSecret(run, assertion);
   });
@@ -95,7 +98,7 @@ describe('a job with its credentials in the environment', () => {
     const service = closing(await startTokenService((aud) => world.assertion({ aud })));
     const { issuer } = world.as;
     const identity = { MCP_CLIENT_ID: 'workload', MCP_OIDC_AUDIENCE: issuer, MCP_ISSUER: issuer, ...service.env };
-    const run = await runJob({ ...echo(), ...identity });
+    const run = await job.run({ ...echo(), ...identity });
     expect(run).toEqual({ code: 0, stdout: 'hello from the job\n', stderr: '' });
     expect(service.given.map(({ audience }) => audience)).toEqual([issuer]);
     expectNothingSecret(run, service.requestToken, ...service.given.map(({ value }) => value));
@@ -111,27 +114,27 @@ describe('a job with its credentials in the environment', () => {
     );
     await issuer.authorize();
     const token = (await issuer.tokens.getAccessToken()) ?? '';
-    const run = await runJob({ ...echo(), MCP_TOKEN: token });
+    const run = await job.run({ ...echo(), MCP_TOKEN: token });
     expect(run).toEqual({ code: 0, stdout: 'hello from the job\n', stderr: '' });
     expectNothingSecret(run, token);
   });
 
   it('a tool that needs more scope gets it without anyone', LIMIT, async () => {
     const env = { MCP_TOOL: 'create_issue', MCP_ARGUMENTS: '{"title":"x"}', ...withSecret };
-    expect(await runJob({ ...echo(), ...env })).toEqual({ code: 0, stdout: 'created: x\n', stderr: '' });
+    expect(await job.run({ ...echo(), ...env })).toEqual({ code: 0, stdout: 'created: x\n', stderr: '' });
   });
 });
 
 describe('a job that fails ends by itself, with one line', () => {
   it('1: a wrong secret', LIMIT, async () => {
     const wrong = 'a-secret-that-was-replaced-yesterday';
-    const run = await runJob({ ...echo(), ...withSecret, MCP_CLIENT_SECRET: wrong });
+    const run = await job.run({ ...echo(), ...withSecret, MCP_CLIENT_SECRET: wrong });
     expectFailure(run, 1, /^invalid_client \(token\): .*`clientSecret`/);
     expectNothingSecret(run, wrong);
   });
 
   it('1: a token that the server refuses', LIMIT, async () => {
-    const run = await runJob({ ...echo(), MCP_TOKEN: 'a-token-that-nobody-issued' });
+    const run = await job.run({ ...echo(), MCP_TOKEN: 'a-token-that-nobody-issued' });
     expectFailure(run, 1, /^token_rejected \(resource\): /);
     expectNothingSecret(run, 'a-token-that-nobody-issued');
   });
@@ -139,34 +142,34 @@ describe('a job that fails ends by itself, with one line', () => {
   it('1: an assertion for another audience', LIMIT, async () => {
     const assertion = await world.assertion({ aud: 'https://other.example.com' });
     const file = await assertionFile(assertion);
-    const run = await runJob({ ...echo(), MCP_CLIENT_ID: 'workload', MCP_ASSERTION_FILE: file });
+    const run = await job.run({ ...echo(), MCP_CLIENT_ID: 'workload', MCP_ASSERTION_FILE: file });
     expectFailure(run, 1, /^token_request_failed \(token\): .*another audience \(https:\/\/other\.example\.com\)/);
     expectNothingSecret(run, assertion);
   });
 
   it('1: credentials of another authorization server are not shown to this one', LIMIT, async () => {
     const before = world.as.counts.count('token');
-    const run = await runJob({ ...echo(), ...withSecret, MCP_ISSUER: 'https://auth.example.com' });
+    const run = await job.run({ ...echo(), ...withSecret, MCP_ISSUER: 'https://auth.example.com' });
     expectFailure(run, 1, /^client_mismatch /);
     expect(world.as.counts.count('token')).toBe(before);
     expectNothingSecret(run);
   });
 
   it('1: the tool fails', LIMIT, async () => {
-    const run = await runJob({ ...echo(), ...withSecret, MCP_TOOL: 'slow', MCP_ARGUMENTS: '{"ms":"soon"}' });
+    const run = await job.run({ ...echo(), ...withSecret, MCP_TOOL: 'slow', MCP_ARGUMENTS: '{"ms":"soon"}' });
     expectFailure(run, 1, /^The tool slow failed: .*expected number/);
     expectNothingSecret(run);
   });
 
   it('1: a tool does not get to write lines of its own into the log', LIMIT, async () => {
     const server = closing(await startToolServer({ isError: true, text: 'no\r\n::error::fake\u001b[2J' }));
-    const run = await runJob({ MCP_SERVER_URL: server.url, MCP_TOOL: 'any', MCP_TOKEN: 'a-token-of-somebody' });
+    const run = await job.run({ MCP_SERVER_URL: server.url, MCP_TOOL: 'any', MCP_TOKEN: 'a-token-of-somebody' });
     expectFailure(run, 1, /^The tool any failed: no ::error::fake \[2J$/m);
     expectNothingSecret(run, 'a-token-of-somebody');
   });
 
   it('1: the tool is not there', LIMIT, async () => {
-    const run = await runJob({ ...echo(), ...withSecret, MCP_TOOL: 'no_such_tool' });
+    const run = await job.run({ ...echo(), ...withSecret, MCP_TOOL: 'no_such_tool' });
     expectFailure(run, 1, /\S/);
     expectNothingSecret(run);
   });
@@ -174,7 +177,7 @@ describe('a job that fails ends by itself, with one line', () => {
   it('1: GitHub does not give this job an identity', LIMIT, async () => {
     const service = closing(await startTokenService(() => world.assertion()));
     const env = { ...service.env, ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'the-request-token-of-another-job' };
-    const run = await runJob({ ...echo(), MCP_OIDC_AUDIENCE: world.as.issuer, ...env });
+    const run = await job.run({ ...echo(), MCP_OIDC_AUDIENCE: world.as.issuer, ...env });
     expectFailure(
       run,
       1,
@@ -194,7 +197,7 @@ describe('a job that fails ends by itself, with one line', () => {
     ['a key that is none', { MCP_CLIENT_ID: 'key-job', MCP_PRIVATE_KEY: NO_KEY }, /^invalid_options .*privateKey/],
     ['no file', { MCP_CLIENT_ID: 'workload', MCP_ASSERTION_FILE: '/nowhere/token' }, /ENOENT/],
   ])('2: %s', LIMIT, async (_, env, line) => {
-    const run = await runJob({ ...echo(), ...env });
+    const run = await job.run({ ...echo(), ...env });
     expectFailure(run, 2, line);
     expectNothingSecret(run, NO_KEY);
   });
@@ -203,13 +206,17 @@ describe('a job that fails ends by itself, with one line', () => {
     const other = await startJobWorld();
     const { url } = other.server;
     await other.as.close();
-    const run = await runJob({ ...echo(), ...withSecret, MCP_SERVER_URL: url });
+    const run = await job.run({ ...echo(), ...withSecret, MCP_SERVER_URL: url });
     expectFailure(run, 75, /^network_error \(discovery\): /);
     expectNothingSecret(run);
     await other.close();
-    expectFailure(await runJob({ ...echo(), ...withSecret, MCP_SERVER_URL: url }), 75, /^network_error \(resource\): /);
+    expectFailure(
+      await job.run({ ...echo(), ...withSecret, MCP_SERVER_URL: url }),
+      75,
+      /^network_error \(resource\): /,
+    );
     const service = closing(await startTokenService(() => world.assertion(), 502));
-    const identity = await runJob({ ...echo(), MCP_OIDC_AUDIENCE: world.as.issuer, ...service.env });
+    const identity = await job.run({ ...echo(), MCP_OIDC_AUDIENCE: world.as.issuer, ...service.env });
     expectFailure(identity, 75, /^server_unavailable \(token\): GitHub's token service answered HTTP 502/);
     expectNothingSecret(identity, service.requestToken);
   });

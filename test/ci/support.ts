@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { exportJWK, generateKeyPair, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { type AuthorizationServer, startAuthorizationServer } from '../../examples/servers/authorization-server.js';
 import { type LoopbackServer, listenOnLoopback, readJson, sendJson } from '../../examples/servers/loopback-server.js';
 import { type McpServerV2, startMcpServerV2 } from '../../examples/servers/mcp-server-v2.js';
 import type { TrustedIssuer } from '../../examples/servers/token-verifier.js';
 import { createKey, type TestKey } from '../grants/keys.js';
+import { bundled } from '../support/bundled.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LONGEST_RUN_MS = 50_000;
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const PLATFORM = 'https://token.platform.example.com';
@@ -20,11 +19,21 @@ export interface JobRun {
   readonly stderr: string;
 }
 
-/** Runs the example as a process of its own, with nothing in the environment but what a process needs and `env`. */
-export async function runJob(env: Readonly<Record<string, string>>): Promise<JobRun> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/ci/main.ts'], {
-    cwd: ROOT,
-    env: { PATH: process.env['PATH'], TMPDIR: process.env['TMPDIR'], ...env },
+/** The example, ready to be run. */
+export interface Job {
+  /** Runs it as a process of its own, with nothing in the environment but what a process needs and `env`. */
+  run(env: Readonly<Record<string, string>>): Promise<JobRun>;
+  close(): Promise<void>;
+}
+
+export async function buildJob(): Promise<Job> {
+  const { path, close } = await bundled(new URL('../../examples/ci/main.ts', import.meta.url), 'inside');
+  return { run: (env) => run(path, env), close };
+}
+
+async function run(program: string, env: Readonly<Record<string, string>>): Promise<JobRun> {
+  const child = spawn(process.execPath, [program], {
+    env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: LONGEST_RUN_MS,
     killSignal: 'SIGKILL',

@@ -1,44 +1,32 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
-import { startAuthorizationServer } from '../../examples/servers/authorization-server.js';
-import { sendJson } from '../../examples/servers/loopback-server.js';
-import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { printable } from '../../src/cli/printable.js';
 import { shellQuote } from '../../src/cli/shell.js';
 import { closers, until } from '../auth-provider/support.js';
+import { type BundledProgram, bundled } from '../support/bundled.js';
 import { absentPerson } from '../with-oauth/support.js';
+import { deviceLogin } from './device-login.js';
 import { cliScene } from './scene.js';
-import { ON_A_TERMINAL } from './support.js';
+
+let program: BundledProgram;
+beforeAll(async () => {
+  program = await bundled(new URL('../../src/cli/main.ts', import.meta.url));
+}, 60_000);
+afterAll(() => program.close());
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
 
 describe('a device code whose page is of another company', () => {
   it('F20: is shown with a warning that names both', async () => {
-    const { start } = closing(await cliScene());
-    const authorizationServer = closing(
-      await startAuthorizationServer({
-        features: { deviceFlow: { enabled: true } },
-        intercept(request, response) {
-          if (request.url !== '/device/auth') return false;
-          const page = 'https://login.example.org/devicelogin';
-          sendJson(response, 200, { device_code: 'd', user_code: 'ATTACKER', verification_uri: page, expires_in: 600 });
-          return true;
-        },
-      }),
+    const { screen, issuer } = closing(
+      await deviceLogin({ user_code: 'ATTACKER', verification_uri: 'https://login.example.org/devicelogin' }),
     );
-    const { url } = closing(await startMcpServerV1({ authorizationServer, scopesSupported: ['mcp:read'] }));
-    const login = start(['login', url, '--device'], { tty: ON_A_TERMINAL, env: { NO_COLOR: '1' } });
-    await until(() => login.stderr.text.includes('Waiting for the code'), 'the code');
-    expect(login.stderr.text.replace(/\s+/g, ' ')).toContain(
-      `warning: That page belongs to login.example.org, and not to ${new URL(authorizationServer.issuer).host}, which asks.`,
+    expect(screen.replace(/\s+/g, ' ')).toContain(
+      `warning: That page belongs to login.example.org, and not to ${new URL(issuer).host}, which asks.`,
     );
-    login.interrupt();
-    await login.exitCode;
   });
 });
 
@@ -79,9 +67,7 @@ describe('a command line for Windows', () => {
 
 describe.runIf(existsSync('/dev/full'))('output that cannot be written', () => {
   it('is said in a line, without a stack', async () => {
-    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-    const child = spawn(process.execPath, ['--import', tsx, main, '--help'], {
+    const child = spawn(process.execPath, [program.path, '--help'], {
       stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
     });
     let stderr = '';
@@ -97,11 +83,9 @@ describe.runIf(existsSync('/dev/full'))('output that cannot be written', () => {
 describe('a reader of the output that goes away', () => {
   it('ends a login that only waits: nobody sees any more what it waits for', async () => {
     const { server, home } = closing(await cliScene({}, absentPerson()));
-    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
     const child = spawn(
       process.execPath,
-      ['--import', tsx, main, 'login', server.url, '--no-browser', '--store', 'file', '--directory', home],
+      [program.path, 'login', server.url, '--no-browser', '--store', 'file', '--directory', home],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     child.stderr?.once('data', () => child.stderr?.destroy());

@@ -2,20 +2,24 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { playPerson } from '../../examples/servers/person.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { closers, isPortFree, redirectUriOf } from '../auth-provider/support.js';
+import { until } from '../examples/support.js';
+import { type BundledProgram, bundled } from '../support/bundled.js';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const require = createRequire(import.meta.url);
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+
+let program: BundledProgram;
+beforeAll(async () => {
+  program = await bundled(new URL('../../src/cli/main.ts', import.meta.url));
+}, 60_000);
+afterAll(() => program.close());
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -25,7 +29,7 @@ async function machine() {
   const home = await mkdtemp(join(tmpdir(), 'cli-process-'));
   closing({ close: () => rm(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 }) });
   const start = (...argv: string[]) => {
-    const child = spawn(process.execPath, ['--import', pathToFileURL(require.resolve('tsx')).href, MAIN, ...argv], {
+    const child = spawn(process.execPath, [program.path, ...argv], {
       stdio: 'pipe',
       env: { PATH: process.env['PATH'], HOME: home, XDG_DATA_HOME: home },
     });
@@ -51,15 +55,6 @@ async function machine() {
     return { exitCode, ...output };
   };
   return { start, run };
-}
-
-/** Waits for what a process does, which takes seconds where many start at once. */
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; turn < 1_000; turn += 1) {
-    if (condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`${what} did not come`);
 }
 
 const urlIn = (text: string) => /^ {2}(http\S+)$/m.exec(text)?.[1];

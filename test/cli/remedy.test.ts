@@ -2,53 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { Io } from '../../src/cli/io.js';
 import { createProgram } from '../../src/cli/program.js';
 import { diagnose, type RemedyContext, remedyFor } from '../../src/cli/remedy.js';
-import { McpOAuthError, type McpOAuthErrorCode } from '../../src/errors.js';
+import { McpOAuthError } from '../../src/errors.js';
 import { systemClock } from '../../src/index.js';
 import { SystemStandIn } from '../stores/system-stand-in.js';
+import { ALL_CODES } from '../support/error-codes.js';
 import { Keyboard, Sink } from './support.js';
-
-const CODES = Object.keys({
-  invalid_options: true,
-  aborted: true,
-  closed: true,
-  timeout: true,
-  network_error: true,
-  server_unavailable: true,
-  address_refused: true,
-  redirect_refused: true,
-  response_too_large: true,
-  invalid_response: true,
-  resource_metadata_failed: true,
-  resource_mismatch: true,
-  authorization_server_not_found: true,
-  issuer_mismatch: true,
-  pkce_unsupported: true,
-  registration_failed: true,
-  registration_unavailable: true,
-  client_mismatch: true,
-  invalid_client: true,
-  authorization_required: true,
-  interaction_required: true,
-  access_denied: true,
-  authorization_failed: true,
-  sign_in_timeout: true,
-  listener_failed: true,
-  invalid_callback: true,
-  state_mismatch: true,
-  token_request_failed: true,
-  dpop_failed: true,
-  token_rejected: true,
-  insufficient_scope: true,
-  step_up_denied: true,
-  step_up_postponed: true,
-  account_mismatch: true,
-  signed_out: true,
-  revocation_failed: true,
-  store_unreadable: true,
-  store_failed: true,
-  lock_timeout: true,
-  lease_lost: true,
-} satisfies Record<McpOAuthErrorCode, true>) as McpOAuthErrorCode[];
 
 const url = 'https://mcp.example.com/mcp';
 const ISSUER = 'https://auth.example.com/a b';
@@ -116,7 +74,7 @@ async function parse(argv: readonly string[]) {
 }
 
 describe('the command that a message tells to run', () => {
-  it.each(CODES)('%s: is one that the command takes, whatever it was given before', async (code) => {
+  it.each(ALL_CODES)('%s: is one that the command takes, whatever it was given before', async (code) => {
     const error = new McpOAuthError(code, 'x', { stage: 'authorization' });
     for (const flags of [FLAGS, {}]) {
       const remedy = remedyFor(error, { url, flags, platform: 'linux', scope: ['mcp:write'] }) ?? '';

@@ -1,14 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { playPerson } from '../../examples/servers/person.js';
+import { bundled } from '../support/bundled.js';
 import type { Job, Report, Step } from './protocol.js';
 
-const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
 /** No process may take longer, in ms. */
 const BOUND_MS = 25_000;
 
@@ -42,24 +37,8 @@ export interface Ended {
 
 /** Bundles the program. Built once for a test file. */
 export async function buildProgram(): Promise<Program> {
-  const folder = await mkdtemp(join(tmpdir(), 'crash-program-'));
-  await build({
-    entryPoints: [CHILD],
-    outdir: folder,
-    bundle: true,
-    // Connections and the browser's opener are loaded on use, and here not at all.
-    splitting: true,
-    format: 'esm',
-    outExtension: { '.js': '.mjs' },
-    platform: 'node',
-    target: 'node20',
-    external: ['undici', 'open', '@napi-rs/keyring', 'redis'],
-    logLevel: 'error',
-  });
-  return {
-    start: (job, person = 0) => start(join(folder, 'child.mjs'), job, person),
-    remove: () => rm(folder, { recursive: true, force: true }),
-  };
+  const { path, close } = await bundled(new URL('./child.ts', import.meta.url), 'inside');
+  return { start: (job, person = 0) => start(path, job, person), remove: close };
 }
 
 function start(program: string, job: Job, person: Person): RunningProcess {

@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startAuthorizationServer } from '../../examples/servers/authorization-server.js';
 import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { playPerson } from '../../examples/servers/person.js';
-import { runDemo } from './run-demo.js';
+import { buildDemo, type Demo } from './run-demo.js';
 
 const LIMIT = { timeout: 60_000 };
 const CHAPTERS = [
@@ -17,6 +17,12 @@ const CHAPTERS = [
   'Second start',
   'Sign-out',
 ];
+
+let demo: Demo;
+beforeAll(async () => {
+  demo = await buildDemo();
+}, 60_000);
+afterAll(() => demo.close());
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -39,7 +45,7 @@ const SECRET = /[\w-]{40,}|eyJ[\w-]+/g;
 
 describe('the demo at its own servers', () => {
   it('tells the whole life of a session, ends by itself with 0 and leaves nothing behind', LIMIT, async () => {
-    const { code, stdout, stderr, leftBehind } = await runDemo([]);
+    const { code, stdout, stderr, leftBehind } = await demo.run([]);
 
     expect({ code, stderr, leftBehind }).toEqual({ code: 0, stderr: '', leftBehind: [] });
     expect(chaptersOf(stdout)).toEqual(CHAPTERS);
@@ -63,12 +69,12 @@ describe('the demo at its own servers', () => {
 
   it('ends cleanly with 130 when it is interrupted, in colour where that is forced', LIMIT, async () => {
     let interrupted = false;
-    const { code, stdout, stderr, leftBehind } = await runDemo(['--yes'], {
+    const { code, stdout, stderr, leftBehind } = await demo.run(['--yes'], {
       env: { FORCE_COLOR: '1' },
-      onOutput(output, demo) {
+      onOutput(output, running) {
         if (interrupted || !output.includes('A token expires')) return;
         interrupted = true;
-        demo.interrupt();
+        running.interrupt();
       },
     });
 
@@ -88,7 +94,7 @@ describe('the demo at a given server', () => {
       const { authorizationServer, mcpServer } = await startServers();
       let opened = false;
       const args = ['--server', mcpServer.url, '--call', 'echo', '--args', '{"text":"over there"}'];
-      const { code, stdout, stderr, leftBehind } = await runDemo(args, {
+      const { code, stdout, stderr, leftBehind } = await demo.run(args, {
         onOutput(output) {
           const url = /^http.+\/auth\?.+$/m.exec(output.slice(0, output.lastIndexOf('\n')))?.[0];
           if (opened || url === undefined) return;
@@ -113,7 +119,7 @@ describe('the demo at a given server', () => {
   it('says in one line what is wrong and ends with 1 where the server cannot be reached', LIMIT, async () => {
     const { mcpServer } = await startServers();
     await mcpServer.close();
-    const { code, stdout, stderr, leftBehind } = await runDemo(['--server', mcpServer.url]);
+    const { code, stdout, stderr, leftBehind } = await demo.run(['--server', mcpServer.url]);
 
     expect({ code, stderr, leftBehind }).toEqual({ code: 1, stderr: '', leftBehind: [] });
     expect(stdout).toMatch(/✗ network_error \(resource\): The MCP server at http:\/\/127\.0\.0\.1:\d+ could not be\s/);

@@ -2,9 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { bundled } from '../support/bundled.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LONGEST_RUN_MS = 50_000;
 
 export interface DemoRun {
@@ -18,15 +17,25 @@ export interface DemoRun {
 export interface DemoRunOptions {
   readonly env?: Record<string, string>;
   /** Called with all of the output so far whenever there is more of it. */
-  readonly onOutput?: (output: string, demo: { interrupt(): void }) => void;
+  readonly onOutput?: (output: string, running: { interrupt(): void }) => void;
 }
 
-/** Runs the demo as a process of its own, without a terminal and without a place for a browser. */
-export async function runDemo(args: readonly string[], { env, onOutput }: DemoRunOptions = {}): Promise<DemoRun> {
+/** The demo, ready to be run. */
+export interface Demo {
+  /** Runs it as a process of its own, without a terminal and without a place for a browser. */
+  run(args: readonly string[], options?: DemoRunOptions): Promise<DemoRun>;
+  close(): Promise<void>;
+}
+
+export async function buildDemo(): Promise<Demo> {
+  const { path, close } = await bundled(new URL('../../examples/demo/main.ts', import.meta.url));
+  return { run: (args, options) => run(path, args, options), close };
+}
+
+async function run(program: string, args: readonly string[], { env, onOutput }: DemoRunOptions = {}): Promise<DemoRun> {
   const temporary = await mkdtemp(join(tmpdir(), 'demo-test-'));
   const { DISPLAY, WAYLAND_DISPLAY, BROWSER, NO_COLOR, FORCE_COLOR, ...inherited } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/demo/main.ts', ...args], {
-    cwd: ROOT,
+  const child = spawn(process.execPath, [program, ...args], {
     env: { ...inherited, ...env, TMPDIR: temporary, TEMP: temporary },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: LONGEST_RUN_MS,
@@ -45,9 +54,7 @@ export async function runDemo(args: readonly string[], { env, onOutput }: DemoRu
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject).once('close', resolve);
     });
-    // The loader of the TypeScript keeps a cache of its own there.
-    const leftBehind = (await readdir(temporary)).filter((name) => !name.startsWith('tsx-'));
-    return { code, stdout, stderr, leftBehind };
+    return { code, stdout, stderr, leftBehind: await readdir(temporary) };
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }

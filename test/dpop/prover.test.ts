@@ -166,10 +166,18 @@ describe('a server with another time', () => {
 
   it('is told so by every request that met it, however many there were at once', async () => {
     const prover = await proverOf();
-    const late = () => refusal('invalid_dpop_proof', dateAt(3_600_000));
-    const { send } = resource(prover, late(), late(), late(), ok(), ok(), ok());
+    const request = { url: URL_OF('/mcp'), method: 'GET', replayable: true, accessToken: TOKEN };
+    let refused = 0;
+    const send = () =>
+      sendWithProof(prover, request, async ({ dpop }) => {
+        const { iat } = await verifyProof(dpop, { method: 'GET', url: request.url.href, accessToken: TOKEN });
+        if (iat !== clock.now() / 1000) return ok();
+        refused += 1;
+        return refusal('invalid_dpop_proof', dateAt(3_600_000));
+      });
     const answers = await Promise.all([send(), send(), send()]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(refused).toBe(3);
   });
 
   it.each([

@@ -1,14 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundled } from '../support/bundled.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** An example, ready to be started often: to transpile it costs more than what it does. */
+/** An example, ready to be started often. */
 export interface BuiltExample {
   /** What Node runs. */
   readonly program: string;
@@ -18,28 +15,8 @@ export interface BuiltExample {
 
 /** Builds `examples/<name>/main.ts` with this package by its name; every other package is the installed one. */
 export async function buildExample(name: string): Promise<BuiltExample> {
-  const cache = join(ROOT, 'node_modules', '.cache');
-  await mkdir(cache, { recursive: true });
-  const folder = await mkdtemp(join(cache, `example-${name}-`));
-  await build({
-    entryPoints: [join(ROOT, 'examples', name, 'main.ts')],
-    outdir: folder,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    outExtension: { '.js': '.mjs' },
-    platform: 'node',
-    target: 'node20',
-    alias: { 'mcp-oauth-client': join(ROOT, 'src', 'index.ts') },
-    packages: 'external',
-    logLevel: 'error',
-  });
-  const program = join(folder, 'main.mjs');
-  return {
-    program,
-    start: (args, env) => start(program, args, env),
-    close: () => rm(folder, { recursive: true, force: true }),
-  };
+  const { path: program, close } = await bundled(new URL(`../../examples/${name}/main.ts`, import.meta.url));
+  return { program, start: (args, env) => start(program, args, env), close };
 }
 
 /** A machine without keychain, display and session. */

@@ -8,7 +8,7 @@ import { entryName, formatEntry, wrapCiphertext } from '../../src/stores/file-en
 import { parseHolder } from '../../src/stores/file-lock-holder.js';
 import type { Keychain } from '../../src/stores/keychain.js';
 import { KeychainEntries } from '../../src/stores/keychain-entries.js';
-import { encodeEntry, encodeParts, parseHead } from '../../src/stores/keychain-entry.js';
+import { encodeEntry, encodeParts, parseHead } from '../../src/stores/keychain-format.js';
 import { surveyKeychain } from '../../src/stores/keychain-survey.js';
 import { RedisCipher } from '../../src/stores/redis-cipher.js';
 import { isOverByHeader, openEnvelope, sealEnvelope } from '../../src/stores/redis-envelope.js';

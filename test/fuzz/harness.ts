@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { vi } from 'vitest';
 import { isMcpOAuthError, type McpOAuthErrorCode } from '../../src/errors.js';
+import { ALL_CODES } from '../support/error-codes.js';
 
 /** How many inputs each target gets: few in every test run, many with `npm run fuzz`. */
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 60);
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 200);
 
 // Many small inputs take long where many tests share a machine; the bound for each input is below.
 if (process.env['FUZZ_RUNS'] === undefined) vi.setConfig({ testTimeout: 60_000 });
@@ -84,47 +85,3 @@ function causeOf({ cause }: Error): string {
 export function must(condition: boolean, what: string): void {
   if (!condition) throw new Error(what);
 }
-
-const CODES: Readonly<Record<McpOAuthErrorCode, true>> = {
-  invalid_options: true,
-  aborted: true,
-  closed: true,
-  timeout: true,
-  network_error: true,
-  server_unavailable: true,
-  address_refused: true,
-  redirect_refused: true,
-  response_too_large: true,
-  invalid_response: true,
-  resource_metadata_failed: true,
-  resource_mismatch: true,
-  authorization_server_not_found: true,
-  issuer_mismatch: true,
-  pkce_unsupported: true,
-  registration_failed: true,
-  registration_unavailable: true,
-  client_mismatch: true,
-  invalid_client: true,
-  authorization_required: true,
-  interaction_required: true,
-  access_denied: true,
-  authorization_failed: true,
-  sign_in_timeout: true,
-  listener_failed: true,
-  invalid_callback: true,
-  state_mismatch: true,
-  token_request_failed: true,
-  dpop_failed: true,
-  token_rejected: true,
-  insufficient_scope: true,
-  step_up_denied: true,
-  step_up_postponed: true,
-  account_mismatch: true,
-  signed_out: true,
-  revocation_failed: true,
-  store_unreadable: true,
-  store_failed: true,
-  lock_timeout: true,
-  lease_lost: true,
-};
-const ALL_CODES = Object.keys(CODES) as McpOAuthErrorCode[];

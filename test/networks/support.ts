@@ -1,18 +1,7 @@
 import { expect } from 'vitest';
-import {
-  type RotatingServer,
-  type RotatingServerOptions,
-  startRotatingServer,
-} from '../../examples/servers/rotating-server.js';
-import {
-  type AuthEvent,
-  type AuthProvider,
-  type AuthProviderOptions,
-  createAuthProvider,
-  MemoryTokenStore,
-} from '../../src/index.js';
-import { rpc, TestClock } from '../auth-provider/support.js';
-import { type Person, person } from '../with-oauth/support.js';
+import { type RotatingServerOptions, startRotatingServer } from '../../examples/servers/rotating-server.js';
+import type { AuthProviderOptions } from '../../src/index.js';
+import { rpc, type Scene, type TestClock, windowsAt } from '../auth-provider/support.js';
 import { type Network, startNetwork } from './broken-server.js';
 
 export { closers, failure, HOUR, rpc, TestClock, until } from '../auth-provider/support.js';
@@ -20,18 +9,10 @@ export { closers, failure, HOUR, rpc, TestClock, until } from '../auth-provider/
 /** All that belongs to the authorization server; the MCP endpoint is another matter. */
 export const OAUTH = /^\/(?:token|register|revoke|authorize|\.well-known\/)/;
 
-export interface Place {
+export interface Place extends Scene {
   /** The MCP endpoint, as it is reached through the network. */
   readonly url: string;
   readonly network: Network;
-  readonly server: RotatingServer;
-  readonly provider: AuthProvider;
-  readonly who: Person;
-  readonly store: MemoryTokenStore;
-  readonly clock: TestClock;
-  readonly events: AuthEvent[];
-  another(options?: Partial<AuthProviderOptions>): AuthProvider;
-  close(): Promise<void>;
 }
 
 /** A server behind a network of real sockets, a person and a provider. */
@@ -42,32 +23,14 @@ export async function place(
   const server = await startRotatingServer(serverOptions);
   const network = await startNetwork(server.port);
   const url = network.through(server.url);
-  const store = new MemoryTokenStore();
-  const clock = new TestClock();
-  const who = person();
-  const events: AuthEvent[] = [];
-  const providers: AuthProvider[] = [];
-  const another = (more: Partial<AuthProviderOptions> = {}) => {
-    const onEvent = (event: AuthEvent) => void events.push(event);
-    const given = { serverUrl: url, store, clock, openBrowser: who.openBrowser, onEvent, ...options, ...more };
-    const provider = createAuthProvider(given);
-    providers.push(provider);
-    return provider;
-  };
-  const provider = another();
+  const windows = windowsAt(url, options);
   return {
+    ...windows,
     url,
     network,
     server,
-    provider,
-    who,
-    store,
-    clock,
-    events,
-    another,
     async close() {
-      for (const one of providers) await one.close();
-      await who.close();
+      await windows.close();
       await network.close();
       await server.close();
     },

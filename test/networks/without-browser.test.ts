@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { startAuthorizationServer } from '../../examples/servers/authorization-server.js';
-import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { clientCredentials, createAuthProvider, MemoryTokenStore } from '../../src/index.js';
 import { type DeviceScene, deviceScene, INTERVAL_MS } from '../auth-provider/device-support.js';
+import { JOB_SECRET, startJobServers } from '../auth-provider/job-support.js';
 import { DISTRESS, FAULTS, type Fault, INTRUDERS, type Network, startNetwork } from './broken-server.js';
 import { closers, failure, HOUR, rpc, TestClock, until } from './support.js';
 
@@ -36,28 +35,13 @@ async function brokenTokens(issuer: string) {
 
 describe('a machine grant behind a bad network', () => {
   async function machine() {
-    const as = closing(
-      await startAuthorizationServer({
-        clients: [
-          {
-            client_id: 'job',
-            client_secret: 'the-secret-of-the-job-is-long-enough',
-            grant_types: ['client_credentials'],
-            redirect_uris: [],
-            response_types: [],
-            scope: 'mcp:read',
-          },
-        ],
-        features: { clientCredentials: { enabled: true } },
-      }),
-    );
-    const server = closing(await startMcpServerV1({ authorizationServer: as, challengeScope: 'mcp:read' }));
+    const { as, server } = closing(await startJobServers());
     const tokens = await brokenTokens(as.issuer);
     const clock = new TestClock();
     const provider = closing(
       createAuthProvider({
         serverUrl: server.url,
-        grant: clientCredentials({ clientId: 'job', clientSecret: 'the-secret-of-the-job-is-long-enough' }),
+        grant: clientCredentials({ clientId: 'job', clientSecret: JOB_SECRET }),
         store: new MemoryTokenStore(),
         clock,
         fetch: tokens.fetchThrough,

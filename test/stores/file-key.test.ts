@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { entryName } from '../../src/stores/file-envelope.js';
 import { FileTokenStore, type FileTokenStoreOptions } from '../../src/stores/file-token-store.js';
+import { type BundledProgram, bundled } from '../support/bundled.js';
 import { describeTokenStore } from './contract.js';
 import { KeytarStandIn } from './keytar-stand-in.js';
 import { ManualClock } from './manual-clock.js';
@@ -131,13 +131,15 @@ describe('the key of a new directory', () => {
     expect([await store.get('rival'), await open().get('a')]).toEqual(['r', 'v']);
   });
 
+  let createKey: BundledProgram;
+  beforeAll(async () => {
+    createKey = await bundled(new URL('./create-key.ts', import.meta.url));
+  });
+  afterAll(() => createKey.close());
+
   // What a process leaves that is killed after so many calls of the keychain; a kill later leaves the finished key.
   it.each([1, 2, 3, 4])('can be made where the process that began it was killed after step %i', async (steps) => {
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', fileURLToPath(new URL('./create-key.ts', import.meta.url)), directory, String(steps)],
-      { stdio: 'inherit' },
-    );
+    const child = spawn(process.execPath, [createKey.path, directory, String(steps)], { stdio: 'inherit' });
     expect((await once(child, 'exit'))[1]).toBe('SIGKILL');
     expect(await readdir(directory)).toEqual([]);
     expect(await open().get('a')).toBeUndefined();
