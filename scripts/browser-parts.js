@@ -10,7 +10,7 @@ export const STAND_INS = new Map([
   ['http/way-out.ts', 'browser/way-out.ts'],
   ['loopback/address.ts', 'browser/loopback.ts'],
   ['loopback/index.ts', 'browser/loopback.ts'],
-  ['stores/file-default-store.ts', 'browser/default-store.ts'],
+  ['stores/default-store.ts', 'browser/default-store.ts'],
   ['stores/index.ts', 'browser/stores.ts'],
 ]);
 

@@ -1,4 +1,5 @@
-import { createOAuthClientProvider, type McpOAuthClientProvider } from './adapters/oauth-client-provider.js';
+import { createOAuthClientProvider } from './adapters/oauth-client-provider.js';
+import type { McpOAuthClientProvider } from './adapters/oauth-client-provider-contract.js';
 import { liveRequestInit } from './adapters/request-init.js';
 import { createSdkAuthProvider, type UnauthorizedContext } from './adapters/sdk-auth-provider.js';
 import { describeTokens, type SessionFacts } from './authorization/describe-session.js';
@@ -18,7 +19,7 @@ import { isTemporary } from './oauth-error.js';
 import { type AuthProviderOptions, resolveOptions } from './options.js';
 import { drawChallenge, type ProbeOptions } from './probe.js';
 import { assertScope, coversScope, parseScope, unionScopes } from './scope.js';
-import { hostSystem, openDefaultStore, type StoreSystem } from './stores/file-default-store.js';
+import { hostSystem, openDefaultStore, type StoreSystem } from './stores/default-store.js';
 import { guardedStore } from './stores/guarded-store.js';
 import { MemoryTokenStore } from './stores/memory-token-store.js';
 import type { TokenManager } from './tokens/token-manager.js';
@@ -58,32 +59,92 @@ export interface AuthorizeOptions {
 /** Everything that an MCP client needs to reach one protected server. Made by {@link createAuthProvider}. */
 export interface AuthProvider {
   /**
-   * The authorized fetch: adds the token, refreshes, signs in on a 401, steps up on a 403, and sends the request again.
-   * Throws {@link McpOAuthError} where that fails. A body that cannot be replayed (a stream) is not sent again.
+   * The authorized fetch: adds the token, refreshes, signs in on a 401, steps up on a 403, and sends the request again. To another
+   * origin it sends no token. A body that cannot be replayed (a stream) is not sent again.
+   *
+   * @throws {@link McpOAuthError} what {@link AuthProvider.authorize} throws; `signed_out`; `token_rejected` where new tokens are
+   * refused too; `insufficient_scope`, `step_up_denied`, `step_up_postponed`; `dpop_failed`; `network_error`, `redirect_refused`,
+   * `response_too_large`. Where the signal of the request aborts: `aborted`, or what the platform's `fetch` rejects with
+   * @see {@link https://www.rfc-editor.org/rfc/rfc6750.html#section-3 | RFC 6750 section 3}
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9728.html#section-5.1 | RFC 9728 section 5.1}
    */
   readonly fetch: FetchLike;
   /** For hosts that take nothing but `requestInit`: its `headers` is a live getter of the cached token. Not beside an `authProvider`. */
   readonly requestInit: RequestInit;
-  /** The v2 SDK's `AuthProvider`: the access token, or `undefined` before the first sign-in. */
+  /**
+   * The v2 SDK's `AuthProvider`: the access token, or `undefined` before the first sign-in.
+   *
+   * @returns The token, valid and refreshed where that was needed.
+   * @throws {@link McpOAuthError} what {@link TokenManager.getAccessToken} throws; `signed_out`; `invalid_options` where tokens
+   * are bound to a key (`dpop`), which the SDK cannot prove
+   * @see {@link https://www.rfc-editor.org/rfc/rfc6750.html#section-2.1 | RFC 6750 section 2.1}
+   */
   token(): Promise<string | undefined>;
-  /** The v2 SDK's `AuthProvider`: recovers from a 401, by another window's token, a refresh or a sign-in. */
+  /**
+   * The v2 SDK's `AuthProvider`: recovers from a 401, by another window's token, a refresh or a sign-in.
+   *
+   * @param context - The 401 that the SDK got.
+   * @throws {@link McpOAuthError} what {@link AuthProvider.authorize} throws; `signed_out`; `token_rejected` where new tokens were
+   * refused again and again
+   * @see {@link https://www.rfc-editor.org/rfc/rfc6750.html#section-3 | RFC 6750 section 3}
+   */
   onUnauthorized(context: UnauthorizedContext): Promise<void>;
-  /** The `OAuthClientProvider` of both SDKs, for hosts that take nothing else. The sign-in completes inside it. */
+  /**
+   * The `OAuthClientProvider` of both SDKs, for hosts that take nothing else. The sign-in completes inside it.
+   *
+   * @returns A new one each time, over the same session. Nothing is sent.
+   */
   toOAuthClientProvider(): McpOAuthClientProvider;
-  /** Signs in now, where that is needed. */
+  /**
+   * Signs in now, where that is needed.
+   *
+   * @param options - Scopes that have to be there, and what this request asks for in particular.
+   * @returns The session, signed in.
+   * @throws {@link McpOAuthError} `invalid_options`; `interaction_required` where `interactive` forbids it;
+   * `authorization_required`, with the `url`, where the application brings the person there (`redirectUrl` without `openBrowser`);
+   * `access_denied`, `authorization_failed`, `sign_in_timeout`, `listener_failed`; `account_mismatch`; what {@link discover},
+   * {@link resolveClient} and the token request of the grant throw ({@link exchangeCode}, for a sign-in by the browser);
+   * `dpop_failed`; `signed_out` where that happened meanwhile; `aborted`, `closed`; `store_failed`, `lock_timeout`
+   * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization | MCP authorization}
+   */
   authorize(options?: AuthorizeOptions): Promise<Session>;
-  /** Completes a sign-in whose redirect arrived elsewhere: a hosted page, a custom scheme, a pasted URL. */
+  /**
+   * Completes a sign-in whose redirect arrived elsewhere: a hosted page, a custom scheme, a pasted URL.
+   *
+   * @param callbackUrl - The whole URL that the browser was sent to, of at most 65,536 characters; quotes and line breaks around
+   * it do not matter.
+   * @returns The session, signed in.
+   * @throws {@link McpOAuthError} `invalid_callback` where it is no callback, was used before, or is for another account;
+   * `state_mismatch` where no sign-in waits for it; what {@link validateCallback} and {@link exchangeCode} throw;
+   * `account_mismatch`; `signed_out`, `closed`; `store_failed`, `lock_timeout`
+   * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.2 | RFC 6749 section 4.1.2}
+   */
   finishAuthorization(callbackUrl: string | URL): Promise<Session>;
-  /** What is known, without secrets. */
+  /**
+   * What is known, without secrets.
+   *
+   * @returns What memory has, else the store. No request is sent.
+   * @throws {@link McpOAuthError} `closed`, `store_unreadable`, `store_failed`
+   */
   session(): Promise<Session>;
   /**
    * Forgets the session, revokes it at the server, and deletes a dynamic registration that no other session uses, where the server
    * offers that. Calls fail with `signed_out` until `authorize()`, over a restart too.
+   *
+   * @param options - Whether the registration is to be forgotten too.
+   * @returns What became of the server's part, which takes 10 s at most. A failure of it is told here and not thrown.
+   * @throws {@link McpOAuthError} `closed`; `store_failed` or `lock_timeout` where the store still holds the session: everything
+   * else was done all the same
+   * @see {@link https://www.rfc-editor.org/rfc/rfc7009.html#section-2 | RFC 7009 section 2}
+   * @see {@link https://www.rfc-editor.org/rfc/rfc7592.html#section-2.3 | RFC 7592 section 2.3}
    */
   signOut(options?: SignOutOptions): Promise<SignOutResult>;
   /** What holds the tokens: hands out a valid one, refreshes, takes tokens that were obtained elsewhere, forgets them. */
   readonly tokens: TokenManager;
-  /** Ends everything that is under way and releases listeners and timers. */
+  /**
+   * Ends everything that is under way with `closed` and releases listeners and timers, within about 1 s. Never rejects, and may be
+   * called twice. The stored session stays.
+   */
   close(): Promise<void>;
   /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -108,7 +169,10 @@ export function providerInternals(provider: AuthProvider): AuthProviderInternals
 /**
  * Creates the auth provider of one account at one MCP server. Nothing is sent before it is used.
  *
- * @throws McpOAuthError `invalid_options`
+ * @param options - At least `serverUrl`.
+ * @returns The provider. `close()` it when it is not needed any more.
+ * @throws {@link McpOAuthError} `invalid_options`; `address_refused` where `network.publicOnly` forbids the `serverUrl`
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization | MCP authorization}
  */
 export function createAuthProvider(options: AuthProviderOptions): AuthProvider {
   return createAuthProviderOn(hostSystem, options);
@@ -130,7 +194,7 @@ export function createAuthProviderOn(
   // It chooses with its first use, when there is a session.
   const defaultStore = openDefaultStore({
     system,
-    application: clientMetadata.client_name ?? 'mcp-oauth-client',
+    application: clientMetadata.client_name,
     clock,
     sessionKeys: () => [session.tokensKey, session.signedOut.key],
     closed: () => session.closed,

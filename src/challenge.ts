@@ -18,6 +18,7 @@ export interface Challenge {
  * between two parameters.
  *
  * @param header The header's value, or what has it.
+ * @returns The challenges in their order; none where the header is missing or unreadable.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9110.html#section-11.6.1 | RFC 9110 section 11.6.1}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728.html#section-5.1 | RFC 9728 section 5.1} for `resource_metadata`
  */

@@ -13,7 +13,13 @@ export type Signer = (input: Uint8Array<ArrayBuffer>, algorithm: SigningAlgorith
 /** What signs a client's assertions. @see {@link https://www.rfc-editor.org/rfc/rfc7523.html#section-3 | RFC 7523 section 3} */
 export interface ClientKey {
   /** The key, a function that gets it, or (`{ sign }`) a function that signs where the key is. */
-  readonly privateKey: PrivateKey | (() => PrivateKey | Promise<PrivateKey>) | { readonly sign: Signer };
+  readonly privateKey:
+    | PrivateKey
+    | (() => PrivateKey | Promise<PrivateKey>)
+    | {
+        /** Signs where the key is; `algorithm` has to be set then. */
+        readonly sign: Signer;
+      };
   /** Default: the `alg` of a JWK, or what fits a `CryptoKey`; needed for PEM of RSA keys (`RS256` or `PS256`) and for `{ sign }`. */
   readonly algorithm?: SigningAlgorithm;
   /** The `kid` of the assertion's header. Default: that of a JWK. */

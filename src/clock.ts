@@ -1,8 +1,19 @@
 /** Time as the library sees it, so that tests can replace it. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /**
+   * Milliseconds since the epoch.
+   *
+   * @returns A number that a person may set back.
+   */
   now(): number;
-  /** Calls `fn` once after `ms` milliseconds and returns a function that cancels it. It never keeps the process alive by itself unless `keepAlive`. */
+  /**
+   * Calls `fn` once after `ms` milliseconds and returns a function that cancels it. It never keeps the process alive by itself unless `keepAlive`.
+   *
+   * @param ms - How long from now, in ms.
+   * @param fn - Called once, later and never at once.
+   * @param options - `keepAlive`: whether the process is kept alive for it.
+   * @returns Cancels it; harmless when it is over.
+   */
   schedule(ms: number, fn: () => void, options?: { keepAlive?: boolean }): () => void;
 }
 

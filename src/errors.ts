@@ -126,6 +126,7 @@ const RETRYABLE: ReadonlySet<McpOAuthErrorCode> = new Set([
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2 | RFC 6749 section 5.2} for `oauthError`
  */
 export class McpOAuthError extends Error {
+  /** The same for every copy of this package: what {@link isMcpOAuthError} goes by. */
   override readonly name = 'McpOAuthError';
   /** What went wrong, from a closed union. */
   readonly code: McpOAuthErrorCode;
@@ -138,6 +139,13 @@ export class McpOAuthError extends Error {
   /** The URL that was refused, or the one that the user has to open. */
   readonly url: string | undefined;
 
+  /**
+   * An error of this library; applications need it only in tests. It throws nothing.
+   *
+   * @param code - What went wrong.
+   * @param message - What it means and what to do next, without a secret.
+   * @param init - Where it went wrong, and what is known beside that.
+   */
   constructor(code: McpOAuthErrorCode, message: string, init: McpOAuthErrorInit) {
     super(message, init.cause === undefined ? undefined : { cause: init.cause });
     this.code = code;
@@ -152,16 +160,44 @@ export class McpOAuthError extends Error {
     return RETRYABLE.has(this.code);
   }
 
-  /** What is safe to log. The `cause` is left out: it comes from elsewhere. */
+  /**
+   * What is safe to log. The `cause` is left out: it comes from elsewhere.
+   *
+   * @returns `name`, `code`, `stage`, `message`, `retryable`, `status`, `oauthError` and `url`.
+   */
   toJSON(): Record<string, unknown> {
     const { name, code, stage, message, retryable, status, oauthError, url } = this;
     return { name, code, stage, message, retryable, status, oauthError, url };
   }
 }
 
-/** Whether `error` is a {@link McpOAuthError}, from whichever copy of this package. */
+/**
+ * Whether `error` is a {@link McpOAuthError}, from whichever copy of this package.
+ *
+ * @param error - Anything, e.g. what was caught.
+ * @returns `true` for an error of this library, or of another copy of it.
+ */
 export function isMcpOAuthError(error: unknown): error is McpOAuthError {
   return error instanceof Error && error.name === 'McpOAuthError' && 'code' in error && 'stage' in error;
+}
+
+/** Hosts wrap an error once or twice; a chain of causes may also be a circle. */
+const MOST_LINKS = 10;
+
+/**
+ * The {@link McpOAuthError} that was thrown, or the first among the causes of what was thrown: the SDKs and hosts wrap what a transport
+ * throws. Looks at ten errors at most, the thrown one included, so that a circle ends. It throws nothing.
+ *
+ * @param thrown - Whatever a `catch` got.
+ * @returns `undefined` where none of them is of this library.
+ */
+export function findMcpOAuthError(thrown: unknown): McpOAuthError | undefined {
+  let at = thrown;
+  for (let link = 0; at instanceof Error && link < MOST_LINKS; link += 1) {
+    if (isMcpOAuthError(at)) return at;
+    at = at.cause;
+  }
+  return undefined;
 }
 
 /** The error of an aborted wait: the signal's reason where it is ours, else `aborted` with the reason as its cause. */

@@ -2,6 +2,7 @@ import type { Grant } from './grant.js';
 
 /** The part of an MCP client's capabilities that the authorization extensions ask for. */
 export interface ExtensionCapabilities {
+  /** An entry for each extension, under its identifier. The settings are empty: neither extension has any. */
   readonly extensions: Record<string, Record<string, string>>;
 }
 
@@ -13,6 +14,7 @@ const ENTERPRISE_MANAGED = 'io.modelcontextprotocol/enterprise-managed-authoriza
  * `new Client(info, { capabilities: { ...extensionCapabilities(grant) } })`. Of other grants nothing has to be declared.
  *
  * @param grants - The grants that the client uses.
+ * @returns The capabilities; `extensions` is empty where no grant has any.
  * @see {@link https://modelcontextprotocol.io/extensions/overview#negotiation | MCP, extension negotiation}
  */
 export function extensionCapabilities(...grants: readonly Grant[]): ExtensionCapabilities {

@@ -1,4 +1,15 @@
-export type { InvalidationScope, McpOAuthClientProvider, SdkClientMetadata } from './adapters/oauth-client-provider.js';
+/**
+ * OAuth for the clients of protected MCP servers. Begin with {@link withOAuth}, or {@link createAuthProvider} where the application
+ * holds the session itself.
+ *
+ * @module mcp-oauth-client
+ */
+
+export type {
+  InvalidationScope,
+  McpOAuthClientProvider,
+  SdkClientMetadata,
+} from './adapters/oauth-client-provider-contract.js';
 export type { UnauthorizedContext } from './adapters/sdk-auth-provider.js';
 export type { WireTokens } from './adapters/token-exchange-slot.js';
 export {
@@ -41,6 +52,7 @@ export {
   type TokenCarrier,
 } from './dpop/index.js';
 export {
+  findMcpOAuthError,
   isMcpOAuthError,
   McpOAuthError,
   type McpOAuthErrorCode,

@@ -1,4 +1,5 @@
 import { isMcpOAuthError, McpOAuthError, type Stage } from './errors.js';
+import { type JsonObject, parseObject } from './http/json.js';
 import { redactor } from './http/redact.js';
 import { excerpt, pageExcerpt } from './http/text.js';
 
@@ -67,7 +68,7 @@ export async function readErrorAnswer(
     .clone()
     .text()
     .catch(() => '');
-  const body = objectIn(text);
+  const body = parseObject(text);
   const clean = redactor(secrets);
   const code = oauthErrorCode(body?.['error']);
   const description = body === undefined ? pageExcerpt(clean(text)) : textIn(body, code);
@@ -80,7 +81,7 @@ export async function readErrorAnswer(
 }
 
 /** The first text that an error document has beside its code. */
-function textIn(body: Readonly<Record<string, unknown>>, code: string | undefined): string | undefined {
+function textIn(body: Readonly<JsonObject>, code: string | undefined): string | undefined {
   const texts = TEXT_MEMBERS.map((name) => body[name]);
   return texts.find((text): text is string => typeof text === 'string' && text !== '' && text !== code);
 }
@@ -99,18 +100,9 @@ export async function isPage(response: Response): Promise<boolean> {
 }
 
 /** The JSON object in the body of a copy of `response`, or `undefined` where there is none. */
-export async function readObject(response: Response): Promise<Record<string, unknown> | undefined> {
+export async function readObject(response: Response): Promise<JsonObject | undefined> {
   try {
-    return objectIn(await response.clone().text());
-  } catch {
-    return undefined;
-  }
-}
-
-function objectIn(text: string): Record<string, unknown> | undefined {
-  try {
-    const body: unknown = JSON.parse(text);
-    return isObject(body) ? body : undefined;
+    return parseObject(await response.clone().text());
   } catch {
     return undefined;
   }
@@ -127,6 +119,14 @@ export function describeAnswer({ status, error, description }: OAuthErrorAnswer)
 /** What helps against a refusal whose text has a number that says so: a sentence without its full stop. */
 export function numberedRemedy(description: string | undefined): string | undefined {
   return NUMBERED_REMEDIES.find(([number]) => number.test(description ?? ''))?.[1];
+}
+
+/** Statuses that say that there is nothing behind an endpoint that was advertised. */
+const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
+
+/** Whether there is nothing behind the endpoint: 404, 405, 410, or the 501 that would else be temporary. */
+export function isNoEndpoint(status: number): boolean {
+  return NO_ENDPOINT.has(status);
 }
 
 /** Whether the same request may succeed later: 407, 408, 425, 429, 5xx, or an error code that says so. */
@@ -146,8 +146,4 @@ export function protocolError(caught: unknown, stage: Stage, what: string): McpO
     `${what} is not what the protocol allows: ${reason}. The authorization server has to be corrected.`,
     { stage },
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -15,7 +15,13 @@ import {
 } from './registration/index.js';
 import { assertScope } from './scope.js';
 import type { TokenStore } from './stores/token-store.js';
-import type { ClientMetadata, FetchLike, IssuerException, PreRegisteredClient } from './types.js';
+import {
+  type ClientMetadata,
+  DEFAULT_CLIENT_NAME,
+  type FetchLike,
+  type IssuerException,
+  type PreRegisteredClient,
+} from './types.js';
 
 /** Why the library is about to bring a person in. */
 export type InteractionReason = 'authorize' | 'unauthorized' | 'step-up';
@@ -78,7 +84,12 @@ export interface AuthProviderOptions {
   /** Sent with a dynamic registration, for servers that want one; bound to the first issuer it is used with. @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-3 | RFC 7591 section 3} */
   readonly initialAccessToken?: string;
   /** Scopes (separated by spaces) to ask for where the server names none; `{ override }` replaces what the server names. */
-  readonly scope?: string | { readonly override: string };
+  readonly scope?:
+    | string
+    | {
+        /** What is asked for whatever the server names: scopes, separated by spaces. RFC 6749 section 3.3. */
+        readonly override: string;
+      };
   /**
    * How tokens are obtained. Default: by the browser; where this machine can show none and the server offers it, by device code: let
    * `onEvent` show a `device_code` event as well as an `authorization_url`, or rule it out by `authorizationCode()`.
@@ -132,7 +143,7 @@ export interface AuthProviderOptions {
 export interface ResolvedOptions extends AuthProviderOptions {
   readonly server: URL;
   readonly clock: Clock;
-  readonly clientMetadata: ClientMetadata;
+  readonly clientMetadata: ClientMetadata & { readonly client_name: string };
   readonly registration: RegistrationMode;
   readonly requestTimeoutMs: number;
   readonly signInTimeoutMs: number;
@@ -141,6 +152,8 @@ export interface ResolvedOptions extends AuthProviderOptions {
   readonly isIdentitySession?: boolean;
 }
 
+/** How long a sign-in may take, in ms, where nothing else is said. */
+export const DEFAULT_SIGN_IN_MS = 300_000;
 const TIMEOUTS: ReadonlySet<string> = new Set(['request', 'signIn', 'lock']);
 const GRANTS: ReadonlySet<unknown> = new Set<Grant['type']>([
   'authorization_code',
@@ -166,15 +179,16 @@ export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
   assertAuthorizationParameters(options.authorizationParameters);
   assertUrl('resourceMetadataUrl', options.resourceMetadataUrl, 'that of the resource metadata');
   assertUrl('resource', options.resource === false ? undefined : options.resource, 'or false to omit it');
-  const { timeouts } = options;
+  const { clientMetadata, timeouts } = options;
   return {
     ...options,
-    server: parseServerUrl(options.serverUrl, options.network),
+    server: checkedServerUrl(options.serverUrl, options.network),
     clock: options.clock ?? systemClock,
-    clientMetadata: { client_name: 'MCP client', ...options.clientMetadata },
+    // Of a name that is undefined nothing is known either.
+    clientMetadata: { ...clientMetadata, client_name: clientMetadata?.client_name ?? DEFAULT_CLIENT_NAME },
     registration: options.registration ?? 'auto',
     requestTimeoutMs: timeouts?.request ?? 30_000,
-    signInTimeoutMs: timeouts?.signIn ?? 300_000,
+    signInTimeoutMs: timeouts?.signIn ?? DEFAULT_SIGN_IN_MS,
     lockTimeoutMs: timeouts?.lock ?? 30_000,
   };
 }
@@ -230,7 +244,7 @@ function assertUrl(name: string, value: string | undefined, hint: string): void 
   if (value !== undefined && !URL.canParse(value)) throw invalid(`${name} must be an absolute URL, ${hint}.`);
 }
 
-function parseServerUrl(serverUrl: string | URL, network: NetworkOptions | undefined): URL {
+function checkedServerUrl(serverUrl: string | URL, network: NetworkOptions | undefined): URL {
   let url: URL;
   try {
     url = new URL(serverUrl);

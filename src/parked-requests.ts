@@ -1,3 +1,4 @@
+import { untilAborted } from './bounded-wait.js';
 import { McpOAuthError } from './errors.js';
 import type { ReplayableRequest, RpcInfo } from './replayable-request.js';
 
@@ -37,11 +38,8 @@ export class ParkedRequests {
         const { signal } = entry.abandoned;
         signal.throwIfAborted();
         entry.parked = true;
-        const abandoned = new Promise<never>((_, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-        });
         try {
-          return await Promise.race([wait(signal), abandoned]);
+          return await untilAborted(wait(signal), signal, 'authorization');
         } finally {
           entry.parked = false;
         }

@@ -12,7 +12,13 @@ export interface ProbeOptions {
 }
 
 /** Harmless wherever it is answered: it opens no session and calls nothing. */
-const PING = JSON.stringify({ jsonrpc: '2.0', id: 'authorization-probe', method: 'ping' });
+export const PING = JSON.stringify({ jsonrpc: '2.0', id: 'authorization-probe', method: 'ping' });
+
+/** The headers of a POST as a transport sends it. */
+export const JSON_HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+} as const;
 
 /**
  * Asks the MCP server, without a token, whether it wants one.
@@ -50,7 +56,6 @@ export async function drawChallenge(
 
 function probeHeaders(given: HeadersInit | undefined): Headers {
   const headers = new Headers(given);
-  headers.set('content-type', 'application/json');
-  headers.set('accept', 'application/json, text/event-stream');
+  for (const [name, value] of Object.entries(JSON_HEADERS)) headers.set(name, value);
   return headers;
 }

@@ -24,12 +24,21 @@ export type TransportClass = new (url: URL, options?: never) => object;
 export type TransportOptionsOf<T extends TransportClass> = Omit<
   T extends new (url: URL, options?: infer O) => object ? NonNullable<O> : never,
   'authProvider'
-> & { readonly authProvider?: never };
+> & {
+  /** Not here: it is {@link withOAuth} that gives the transport its tokens. */
+  readonly authProvider?: never;
+};
 
 /** Options of {@link withOAuth}: those of {@link createAuthProvider} without `serverUrl`, or a provider that exists already. */
 export type WithOAuthOptions<T extends TransportClass> = (
-  | (Omit<AuthProviderOptions, 'serverUrl'> & { readonly authProvider?: never })
-  | { readonly authProvider: AuthProvider }
+  | (Omit<AuthProviderOptions, 'serverUrl'> & {
+      /** Absent: a provider is made of the other options, and is closed with the transport. */
+      readonly authProvider?: never;
+    })
+  | {
+      /** One that {@link createAuthProvider} made, which several transports to its origin may share. It stays open. */
+      readonly authProvider: AuthProvider;
+    }
 ) & {
   /** The transport's own options. Its `fetch` and `eventSourceInit.fetch` carry the MCP traffic underneath ours. */
   readonly transport?: TransportOptionsOf<T>;
@@ -43,7 +52,11 @@ const provider = Symbol('mcp-oauth-client provider');
  *
  * @param Transport - The transport class of either SDK.
  * @param serverUrl - The MCP endpoint.
- * @throws McpOAuthError `invalid_options`
+ * @param options - Those of the provider, or a provider that exists; and those of the transport.
+ * @returns An instance of `Transport`. Its `start()`, which `client.connect()` calls, throws what {@link AuthProvider.authorize}
+ * throws.
+ * @throws {@link McpOAuthError} `invalid_options`, also where the given provider is for another origin; `address_refused` where
+ * `network.publicOnly` forbids the URL
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization | MCP authorization}
  */
 export function withOAuth<T extends TransportClass>(
@@ -112,7 +125,12 @@ export function withOAuth<T extends TransportClass>(
   return transport;
 }
 
-/** The provider that serves `transport`; `undefined` where {@link withOAuth} did not make it. */
+/**
+ * The provider that serves `transport`; `undefined` where {@link withOAuth} did not make it.
+ *
+ * @param transport - Any transport.
+ * @returns The provider, given or made. It never throws.
+ */
 export function getAuthProvider(transport: object): AuthProvider | undefined {
   return (transport as { [provider]?: AuthProvider })[provider];
 }

@@ -34,6 +34,7 @@ describe('the rules of the architecture', () => {
     ['a file without a room', 'elsewhere.ts', 'export {};', /stands in no room/],
     ['an SDK', 'with-oauth.ts', `import type { X } from '@modelcontextprotocol/sdk/types.js';`, /imports the SDK/],
     ['a Node module', 'pkce.ts', `import { randomBytes } from 'node:crypto';`, /which only Node has/],
+    ['a Node module in a store for every platform', 'stores/lazy-store.ts', `import 'node:fs';`, /which only Node has/],
     ['a Node package', 'http/http.ts', `import { Agent } from 'undici';`, /which only Node has/],
     ['a Node module without its prefix', 'loopback/a.ts', `import 'net';`, /without node:/],
     ['a Node global', 'pkce.ts', `export const x = (s: string) => Buffer.from(s);`, /uses Buffer in line 1/],

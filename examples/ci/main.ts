@@ -6,7 +6,7 @@
  *     npx tsx examples/ci/main.ts
  */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { extensionCapabilities, isMcpOAuthError, MemoryTokenStore, withOAuth } from 'mcp-oauth-client';
+import { extensionCapabilities, findMcpOAuthError, MemoryTokenStore, withOAuth } from 'mcp-oauth-client';
 import { grantFrom } from './grant-from-environment.js';
 import { argumentsFrom, type Environment, required, SettingError } from './settings.js';
 
@@ -39,10 +39,9 @@ async function job(environment: Environment): Promise<string> {
 
 /** One line for the log, and what the pipeline is told. */
 function failure(error: unknown): { line: string; exitCode: number } {
-  let known = error;
   // The SDKs wrap what a transport throws.
-  while (known instanceof Error && !isMcpOAuthError(known)) known = known.cause;
-  if (!isMcpOAuthError(known)) {
+  const known = findMcpOAuthError(error);
+  if (known === undefined) {
     const message = error instanceof Error ? error.message : 'The job failed.';
     return { line: oneLine(message), exitCode: error instanceof SettingError ? WRONG_SETTINGS : FAILED };
   }

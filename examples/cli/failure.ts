@@ -1,24 +1,18 @@
-import { isMcpOAuthError, type McpOAuthError } from 'mcp-oauth-client';
+import { findMcpOAuthError } from 'mcp-oauth-client';
 
 /** The command was called in a way that it does not know. */
 export class UsageError extends Error {}
 
-/** The library's own error; the SDKs wrap what a transport throws. */
-function ownError(error: unknown): McpOAuthError | undefined {
-  for (let at = error; at instanceof Error; at = at.cause) if (isMcpOAuthError(at)) return at;
-  return undefined;
-}
-
 /** One line; a server's text could pretend to be lines of the terminal. */
 export function messageOf(error: unknown): string {
-  const { message } = ownError(error) ?? (error as Error);
+  const { message } = findMcpOAuthError(error) ?? (error as Error);
   return message.replace(/[\s\p{Cc}]+/gu, ' ').trim();
 }
 
 /** What scripts may want to tell apart; README.md explains the codes. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return 2;
-  const own = ownError(error);
+  const own = findMcpOAuthError(error);
   switch (own?.code) {
     case 'invalid_options':
       return 2;

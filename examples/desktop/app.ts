@@ -1,5 +1,5 @@
 import type { App, IpcMain, MessageBoxOptions, SafeStorage } from 'electron';
-import { type AuthProvider, createAuthProvider, isMcpOAuthError } from 'mcp-oauth-client';
+import { type AuthProvider, createAuthProvider, findMcpOAuthError } from 'mcp-oauth-client';
 import { REDIRECT_URL, receiveCallbacks } from './callbacks.js';
 import { askForScope } from './step-up.js';
 import { openStore } from './store.js';
@@ -103,8 +103,6 @@ async function answer(work: () => unknown): Promise<Answer> {
   try {
     return { value: await work() };
   } catch (error) {
-    let known = error;
-    while (known instanceof Error && !isMcpOAuthError(known)) known = known.cause;
-    return { error: isMcpOAuthError(known) ? known.toJSON() : { message: (error as Error).message } };
+    return { error: findMcpOAuthError(error)?.toJSON() ?? { message: (error as Error).message } };
   }
 }

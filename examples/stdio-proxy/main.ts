@@ -5,7 +5,7 @@
  */
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import * as rpc from '@modelcontextprotocol/sdk/types.js';
-import { type AuthEvent, type AuthProvider, createAuthProvider, isMcpOAuthError } from 'mcp-oauth-client';
+import { type AuthEvent, type AuthProvider, createAuthProvider, findMcpOAuthError } from 'mcp-oauth-client';
 import { openRemote, type Remote } from './remote.js';
 
 const LONGEST_FAREWELL_MS = 2_000;
@@ -52,10 +52,9 @@ async function toServer(message: rpc.JSONRPCMessage): Promise<void> {
 
 /** Answers a request that nobody else will answer. */
 function refuse(id: rpc.RequestId, error: unknown): void {
-  let known = error;
-  while (known instanceof Error && !isMcpOAuthError(known)) known = known.cause;
-  const { message } = (known ?? error) as Error;
-  const data = isMcpOAuthError(known) ? { data: { code: known.code, retryable: known.retryable } } : {};
+  const known = findMcpOAuthError(error);
+  const { message } = known ?? (error as Error);
+  const data = known === undefined ? {} : { data: { code: known.code, retryable: known.retryable } };
   if (unanswered.delete(id)) void host.send({ jsonrpc: '2.0', id, error: { code: -32_000, message, ...data } });
 }
 

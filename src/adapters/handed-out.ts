@@ -5,7 +5,9 @@ import type { TokenSet } from '../tokens/token-set.js';
 export interface HandedOut {
   /** The SDK gets this one. */
   give(accessToken: string | undefined): void;
-  /** A request was refused: whether that may be one with a former token, so that `current` need not be replaced. */
+  /** A request came back refused. Gives the token that the SDK got last, which need not be the one that was refused. */
+  refused(): string | undefined;
+  /** Whether the request that was refused may be one with a former token, so that `current` need not be replaced. */
   isLate(current: TokenSet): boolean;
 }
 
@@ -27,8 +29,11 @@ export function handedOut(clock: Clock): HandedOut {
       last = accessToken;
       present += 1;
     },
-    isLate({ accessToken, issuedAt }) {
+    refused() {
       present = Math.max(0, present - 1);
+      return last;
+    },
+    isLate({ accessToken, issuedAt }) {
       if (last !== undefined && accessToken !== last) return true;
       if (former === 0 || Math.abs(clock.now() - issuedAt) >= YOUNG_MS) return false;
       former -= 1;

@@ -28,49 +28,8 @@ import {
   signedInElsewhere,
 } from './adapter-errors.js';
 import { handedOut } from './handed-out.js';
+import type { InvalidationScope, McpOAuthClientProvider, SdkClientMetadata } from './oauth-client-provider-contract.js';
 import { type ExchangeSlot, exchangeSlot, type WireTokens, withResolvers } from './token-exchange-slot.js';
-
-/** The client metadata as the SDKs' types want it. */
-export type SdkClientMetadata = {
-  redirect_uris: string[];
-  client_name?: string;
-  scope?: string;
-  [member: string]: unknown;
-};
-
-/** What is to be forgotten, in the SDKs' words. */
-export type InvalidationScope = 'all' | 'client' | 'tokens' | 'verifier' | 'discovery';
-
-/**
- * The `OAuthClientProvider` interface of the v1 and v2 SDKs. To their `auth()` it is not interactive (no `redirectUrl`):
- * the person signs in inside `prepareTokenRequest()`, and the SDK then posts the token request.
- */
-export interface McpOAuthClientProvider {
-  readonly redirectUrl: undefined;
-  readonly clientMetadata: SdkClientMetadata;
-  /** The client id, where there is one already. The SDK does not use it: requests are authenticated by `addClientAuthentication`. */
-  clientInformation(): Promise<{ client_id: string } | undefined>;
-  /** The valid tokens, refreshed where that is needed; never the refresh token. */
-  tokens(): Promise<{ access_token: string; token_type: string; expires_in?: number; scope?: string } | undefined>;
-  /** Stores what the SDK got and releases the session's lock. */
-  saveTokens(tokens: WireTokens): Promise<void>;
-  /** Signs the person in, where that is needed, and gives the token request that the SDK posts. */
-  prepareTokenRequest(scope?: string): Promise<URLSearchParams>;
-  /** Puts the client's credentials into the token request. Throws `issuer_mismatch` where it would go elsewhere. */
-  addClientAuthentication(headers: Headers, parameters: URLSearchParams, url: string | URL): Promise<void>;
-  /** The authorization server refused: drops what the SDK names. */
-  invalidateCredentials(scope: InvalidationScope): Promise<void>;
-  /** Takes over where the SDK found the resource metadata. */
-  saveDiscoveryState(state: { authorizationServerUrl: string; resourceMetadataUrl?: string | undefined }): void;
-  /** Keeps the SDK from putting a resource indicator of its own into the form, which has the right one already. */
-  validateResourceURL(serverUrl: string | URL, resource?: string): Promise<URL | undefined>;
-  /** Never called by the SDK for a provider without `redirectUrl`. */
-  redirectToAuthorization(url: URL): void;
-  /** Never called by the SDK for a provider without `redirectUrl`. */
-  saveCodeVerifier(codeVerifier: string): void;
-  /** Never called by the SDK for a provider without `redirectUrl`. */
-  codeVerifier(): string;
-}
 
 const WAY = 'an OAuthClientProvider';
 
@@ -166,6 +125,7 @@ export function createOAuthClientProvider(session: AuthSession, stepUp: StepUp):
   }
 
   async function renewByMachine(current: TokenSet | undefined): Promise<never> {
+    given.refused();
     if (current !== undefined && given.isLate(current)) throw renewedByMachine();
     const refused = current?.accessToken;
     const renewed = refused === undefined ? undefined : await session.refreshRefused(refused, session.closed);

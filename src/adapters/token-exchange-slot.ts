@@ -3,11 +3,17 @@ import { McpOAuthError } from '../errors.js';
 
 /** The part of a token response that the SDKs hand to `saveTokens`. */
 export interface WireTokens {
+  /** The access token. RFC 6749 section 5.1. */
   readonly access_token: string;
+  /** Has to be `Bearer`, in any case of letters. RFC 6750 section 6.1.1. */
   readonly token_type: string;
+  /** The lifetime in seconds; absent, zero or less: until it is refused. RFC 6749 section 5.1. */
   readonly expires_in?: number | undefined;
+  /** What was granted, separated by spaces; absent: what was asked for. RFC 6749 section 5.1. */
   readonly scope?: string | undefined;
+  /** The next refresh token; absent: the former one stays. RFC 6749 section 6. */
   readonly refresh_token?: string | undefined;
+  /** Not used: the SDK does not validate it. @see {@link https://openid.net/specs/openid-connect-core-1_0.html#TokenResponse | OpenID Connect Core 1.0 section 3.1.3.3} */
   readonly id_token?: string | undefined;
 }
 

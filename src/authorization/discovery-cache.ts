@@ -4,10 +4,7 @@ import { bindingAlgorithm } from '../dpop/index.js';
 import type { OnEvent } from '../events.js';
 import type { Http } from '../http/index.js';
 import type { ResolvedOptions } from '../options.js';
-import { identityProviderMetadata } from './identity-provider.js';
-
-/** How long a result is used for another sign-in. A 401 that nothing else explains asks again at once. */
-const KEPT_FOR_MS = 600_000;
+import { identityProviderMetadata, isYoung } from './identity-provider.js';
 
 /** What was found about one server, kept until it proves wrong. */
 export interface DiscoveryCache {
@@ -27,9 +24,8 @@ export function discoveryCache(options: ResolvedOptions, http: Http, emit: OnEve
   return {
     async load({ challenge, preferredIssuer, fresh, signal }) {
       const now = options.clock.now();
-      // A clock that was set back since says nothing about its age.
-      const isYoung = kept !== undefined && now >= kept.at && now - kept.at < KEPT_FOR_MS;
-      if (!fresh && kept !== undefined && isYoung) return kept.discovery;
+      // A 401 that nothing else explains wants it fresh.
+      if (!fresh && isYoung(kept, now)) return kept.discovery;
       const { resourceMetadataUrl, issuerExceptions, clock } = options;
       const discovery =
         options.isIdentitySession === true

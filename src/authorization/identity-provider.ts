@@ -12,8 +12,14 @@ export function identityProviderHttp(
   return createHttp({ anchor: issuer, clock, timeoutMs: requestTimeoutMs, fetch, network });
 }
 
-/** How long it is used, in ms. An exchange that fails asks again at once. */
+/** How long what was discovered is used, in ms. What fails with it asks again at once. */
 const KEPT_FOR_MS = 600_000;
+
+/** Whether what was discovered is still used. A clock that was set back since says nothing about its age. */
+export function isYoung<T extends { readonly at: number }>(discovered: T | undefined, now: number): discovered is T {
+  return discovered !== undefined && now >= discovered.at && now - discovered.at < KEPT_FOR_MS;
+}
+
 /** What was found with these options, and not with others that may allow more. */
 const found = new WeakMap<ResolvedOptions, { readonly metadata: AuthorizationServerMetadata; readonly at: number }>();
 
@@ -30,9 +36,9 @@ export async function withIdentityProvider<T>(
 ): Promise<T> {
   const now = options.clock.now();
   const known = found.get(options);
-  const isYoung = known !== undefined && now >= known.at && now - known.at < KEPT_FOR_MS;
-  const metadata = isYoung ? known.metadata : await identityProviderMetadata(issuer, options, http, signal);
-  if (!isYoung) found.set(options, { metadata, at: now });
+  const isKept = isYoung(known, now);
+  const metadata = isKept ? known.metadata : await identityProviderMetadata(issuer, options, http, signal);
+  if (!isKept) found.set(options, { metadata, at: now });
   try {
     return await use(metadata);
   } catch (error) {

@@ -18,7 +18,7 @@ export interface Keeper extends Revoking {
 }
 
 /** When new tokens were asked for, and for what. */
-export interface Occasion {
+export interface KeepOccasion {
   /** The session's epoch when the sign-in began. */
   readonly epoch: number;
   /** Whether they only add to the session, which nobody else may take over by them. */
@@ -33,7 +33,7 @@ export interface Occasion {
 export async function keepTokens(
   session: Keeper,
   given: TokenSet,
-  { epoch, addsToSession, explicit, lease }: Occasion,
+  { epoch, addsToSession, explicit, lease }: KeepOccasion,
 ): Promise<TokenSet> {
   const options = lease === undefined ? {} : { lease };
   const isOver = () => epoch !== session.signedOut.epoch;

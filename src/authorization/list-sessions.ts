@@ -32,8 +32,10 @@ const NOTHING = { signedIn: false, signedOut: false, refreshable: false } as con
  * The sessions in a store, of every server and account, those that signed out included. One that cannot be read is listed with its error.
  *
  * @param store - The store; every session in it is read, so a hosted client with many users should know their names itself.
+ * @param options - Which sessions, and by which clock.
  * @returns Sorted by server, then by account.
- * @throws McpOAuthError of stage `store` where the store cannot be listed; `invalid_options`
+ * @throws {@link McpOAuthError} `store_failed` where the store cannot be listed or read; `invalid_options` where `serverUrl` is no
+ * URL
  */
 export async function listSessions(
   store: TokenStore,

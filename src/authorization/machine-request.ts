@@ -25,20 +25,20 @@ import { identityProviderHttp, withIdentityProvider } from './identity-provider.
 import type { SignInParts, SignInRequest } from './sign-in-parts.js';
 
 /** Why tokens are asked for. `renewal`: in place of others, while nobody waits for a person. */
-export interface Occasion {
+export interface RequestOccasion {
   readonly reason: SignInRequest['reason'] | 'renewal';
   /** Parameters of an authorization request, where a person is to be asked. */
   readonly parameters?: SignInRequest['parameters'];
 }
 
 /** What the subject's token is asked for with. */
-export interface SubjectQuestion extends Partial<Occasion> {
+export interface SubjectQuestion extends Partial<RequestOccasion> {
   readonly signal: AbortSignal;
 }
 
 /** What one token request of a machine asks for. */
 export interface MachineRequest {
-  readonly occasion: Occasion;
+  readonly occasion: RequestOccasion;
   readonly authorizationServer: AuthorizationServerMetadata;
   readonly client: MachineClient;
   readonly scope: readonly string[];
@@ -130,7 +130,7 @@ async function identityAssertion(
 
 async function subject(
   subjectToken: EnterpriseManagedGrant['subjectToken'],
-  occasion: Occasion,
+  occasion: RequestOccasion,
   options: SupplyOptions & { readonly signal: AbortSignal },
 ): Promise<SubjectToken> {
   if (typeof subjectToken !== 'function') {

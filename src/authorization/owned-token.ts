@@ -2,11 +2,9 @@ import type { Clock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import type { BearerTokenGrant, OwnedToken } from '../grant.js';
 import { type SupplyOptions, supplied } from '../grants/index.js';
+import { isVisibleAscii } from '../http/text.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import type { SignInRequest } from './sign-in-parts.js';
-
-/** What can stand in an `Authorization` header: visible ASCII. */
-const HEADER_VALUE = /^[\x21-\x7e]+$/;
 
 const WHAT = 'The function given to bearerToken()';
 
@@ -25,7 +23,7 @@ export async function askOwner({ token }: BearerTokenGrant, bounds: OwnerBounds)
     typeof token === 'function' ? await supplied<string | OwnedToken>(token, WHAT, bounds, ownerFailed) : token;
   const { token: accessToken, expiresAt } =
     typeof given === 'string' ? { token: given, expiresAt: undefined } : (given ?? {});
-  if (typeof accessToken !== 'string' || !HEADER_VALUE.test(accessToken)) {
+  if (typeof accessToken !== 'string' || !isVisibleAscii(accessToken)) {
     throw failed('bearerToken() gave no token: it has to be a text of visible ASCII characters.');
   }
   const ends = typeof expiresAt === 'number' && Number.isFinite(expiresAt) ? { expiresAt } : {};

@@ -114,7 +114,7 @@ async function bind(
       clock: options.clock,
       ...(host === undefined ? {} : { host }),
       ...(path === undefined ? {} : { path }),
-      ...(options.clientMetadata.client_name === undefined ? {} : { clientName: options.clientMetadata.client_name }),
+      clientName: options.clientMetadata.client_name,
     });
   if (port !== undefined) return start(port);
   const rememberedPort = remembered === undefined ? 0 : Number(new URL(remembered).port);

@@ -16,7 +16,7 @@ import { assertOurs, parseCallback, usedCallback } from './callback-claim.js';
 import { discoveryCache } from './discovery-cache.js';
 import { DpopSession } from './dpop-session.js';
 import { assertInteractive } from './interactive.js';
-import { keepTokens, type Occasion } from './keep-tokens.js';
+import { type KeepOccasion, keepTokens } from './keep-tokens.js';
 import { forgetRefusals } from './machine-request.js';
 import { observed, traceSignIn } from './observed.js';
 import { OpenStreams } from './open-streams.js';
@@ -375,7 +375,7 @@ export class AuthSession {
     if (reason === 'authorize') await this.comeBack();
   }
 
-  async #keep(tokens: TokenSet, occasion: Occasion): Promise<TokenSet> {
+  async #keep(tokens: TokenSet, occasion: KeepOccasion): Promise<TokenSet> {
     await keepTokens(this, tokens, occasion);
     this.#limits.succeeded();
     return tokens;

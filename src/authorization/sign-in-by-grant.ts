@@ -1,5 +1,5 @@
 import type { Discovery } from '../discovery/index.js';
-import { isMachineGrant } from '../grant.js';
+import { DEVICE_CODE_GRANT, isMachineGrant } from '../grant.js';
 import type { TokenSet } from '../tokens/token-set.js';
 import { authorizeOnDevice, isRefusedOnDevice } from './device-sign-in.js';
 import { authorizeMachine } from './machine-sign-in.js';
@@ -20,8 +20,6 @@ export interface SignInEnds {
   /** Whether the library may choose the device code by itself. */
   readonly mayChooseDevice: boolean;
 }
-
-const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 
 /** Gets tokens by the grant that was chosen. */
 export async function signInByGrant(
@@ -77,5 +75,5 @@ async function lacksBrowser({ options, surroundings }: SignInParts): Promise<boo
 
 function offersDeviceCode({ authorizationServer }: Discovery): boolean {
   const { device_authorization_endpoint: endpoint, grant_types_supported: grants } = authorizationServer;
-  return endpoint !== undefined && (!Array.isArray(grants) || grants.includes(DEVICE_CODE));
+  return endpoint !== undefined && (!Array.isArray(grants) || grants.includes(DEVICE_CODE_GRANT));
 }

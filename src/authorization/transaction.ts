@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import { isProofKey, type ProofKey } from '../dpop/index.js';
 import { McpOAuthError } from '../errors.js';
+import { parseObject } from '../http/json.js';
 import { isStoredClient } from '../registration/stored-client.js';
 import type { TokenStore } from '../stores/token-store.js';
 import type { AuthorizationServerMetadata, ClientInformation, RegistrationKind } from '../types.js';
@@ -111,14 +112,4 @@ function parse(value: string, key: string): Transaction {
   throw new McpOAuthError('store_unreadable', 'A pending sign-in in the store is damaged. Start the sign-in again.', {
     stage: 'store',
   });
-}
-
-/** The parser's own error would quote the stored text. */
-function parseObject(value: string): object | undefined {
-  try {
-    const parsed: unknown = JSON.parse(value);
-    return typeof parsed === 'object' && parsed !== null ? parsed : undefined;
-  } catch {
-    return undefined;
-  }
 }

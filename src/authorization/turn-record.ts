@@ -1,5 +1,6 @@
 import { isMcpOAuthError, McpOAuthError, type McpOAuthErrorCode, type Stage } from '../errors.js';
 import { excerpt } from '../http/index.js';
+import { parseObject } from '../http/json.js';
 import { oauthErrorCode } from '../oauth-error.js';
 
 /** What the store's keys of these records begin with. */
@@ -41,12 +42,7 @@ export function writeTurn(record: TurnRecord): string {
 
 /** Reads it. What cannot be read counts as absent: it is over in seconds, and another sign-in can be had. */
 export function parseTurn(text: string): TurnRecord | undefined {
-  let record: Partial<TurnRecord> | null;
-  try {
-    record = JSON.parse(text) as Partial<TurnRecord> | null;
-  } catch {
-    return undefined;
-  }
+  const record = parseObject(text) as Partial<TurnRecord> | undefined;
   const { owner, wanted, url = '', userCode = '', client, failure, offer = '' } = record ?? {};
   const whole =
     [owner, wanted, url, userCode, offer].every((each) => typeof each === 'string') &&

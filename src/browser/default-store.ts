@@ -1,4 +1,4 @@
-import type { DefaultStore, hostSystem as host, openDefaultStore as open } from '../stores/file-default-store.js';
+import type { DefaultStore, hostSystem as host, openDefaultStore as open } from '../stores/default-store.js';
 import { notInBrowser } from './not-here.js';
 import { STORE_REMEDY } from './stores.js';
 
@@ -6,7 +6,7 @@ const refuse = async (): Promise<never> => {
   throw notInBrowser('A default store', STORE_REMEDY);
 };
 
-/** Stands in for `stores/file-default-store.ts`: the first use of a session without `store` is refused. */
+/** Stands in for `stores/default-store.ts`: the first use of a session without `store` is refused. */
 export const openDefaultStore: typeof open = (): DefaultStore => ({
   store: { get: refuse, set: refuse, delete: refuse, list: refuse, lock: refuse },
   choice: refuse,

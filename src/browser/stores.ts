@@ -1,4 +1,4 @@
-import type { defaultStores as stores } from '../stores/file-default-stores.js';
+import type { defaultStores as stores } from '../stores/listed-default-stores.js';
 import { notInBrowser } from './not-here.js';
 
 export { MemoryTokenStore } from '../stores/memory-token-store.js';

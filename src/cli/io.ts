@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import type { StoreSystem } from '../stores/file-default-store.js';
+import type { StoreSystem } from '../stores/default-store.js';
 import type { FetchLike } from '../types.js';
 
 /** Where text goes: the process's own stream, or a test's. */

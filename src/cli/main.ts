@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { systemClock } from '../clock.js';
-import { hostSystem } from '../stores/file-default-store.js';
+import { hostSystem } from '../stores/default-store.js';
 import { EXIT } from './exit-code.js';
 import { run } from './run.js';
 

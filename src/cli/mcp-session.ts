@@ -1,5 +1,5 @@
+import { findMcpOAuthError } from '../errors.js';
 import { withOAuth } from '../with-oauth.js';
-import { ownError } from './causes.js';
 import type { Io } from './io.js';
 import { mcpFailure } from './mcp-failure.js';
 import { loadSdk, type McpClient, type McpRequestOptions } from './mcp-sdk.js';
@@ -45,7 +45,7 @@ export async function withMcpSession<T>(
     await client.connect(transport, request());
     return await work({ client, request });
   } catch (error) {
-    if (ownError(error) !== undefined || io.signal.aborted) throw error;
+    if (findMcpOAuthError(error) !== undefined || io.signal.aborted) throw error;
     throw mcpFailure(error, diagnose({ ...target, platform: io.platform }), await hiding(opened.provider));
   } finally {
     io.signal.removeEventListener('abort', stop);

@@ -1,30 +1,33 @@
-/**
- * What may steer a terminal, or hide and reorder text: control and format characters, invisible ones, line separators, lone
- * surrogates. What joins the parts of an emoji or of a script's letters stays.
- */
-const UNSAFE =
-  /(?!\u200c|\u200d|\ufe0f)[\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff0-\ufffb]/gu;
+import { UNFIT } from '../http/text.js';
 
-const REPLACEMENT = '\ufffd';
+/** What joins the parts of an emoji or of a script's letters stays, since people read more here than a message. */
+const JOINERS: ReadonlySet<string> = new Set(['\u200c', '\u200d']);
+
+/** `text` without what steers a terminal, but for the joiners and `kept`. */
+function replaceUnfit(text: string, by: (character: string) => string, kept = ''): string {
+  return text.replace(UNFIT, (character) =>
+    JOINERS.has(character) || kept.includes(character) ? character : by(character),
+  );
+}
 
 /** Text from elsewhere on one line, without what steers a terminal. */
 export function printable(text: string, limit = Number.POSITIVE_INFINITY): string {
-  const clean = text.slice(0, limit).replace(/\s+/gu, ' ').replace(UNSAFE, REPLACEMENT).trim();
+  const clean = replaceUnfit(text.slice(0, limit).replace(/\s+/gu, ' '), mark).trim();
   return text.length > limit ? `${clean}...` : clean;
 }
 
 /** Text from elsewhere with its lines and tabs, without what steers a terminal. */
 export function printableLines(text: string): string {
-  return text
-    .replace(/\r\n/g, '\n')
-    .replace(UNSAFE, (character) => (character === '\n' || character === '\t' ? character : REPLACEMENT));
+  return replaceUnfit(text.replace(/\r\n/g, '\n'), mark, '\n\t');
 }
 
 /** JSON in which nothing is left that a terminal would obey: what `JSON.stringify` leaves as it is becomes an escape too. */
 export function safeJson(value: unknown, indent?: number): string {
-  return (JSON.stringify(value, undefined, indent) ?? 'null').replace(UNSAFE, (character) =>
-    character === '\n' ? character : escapeSequence(character),
-  );
+  return replaceUnfit(JSON.stringify(value, undefined, indent) ?? 'null', escapeSequence, '\n');
+}
+
+function mark(): string {
+  return '\ufffd';
 }
 
 function escapeSequence(character: string): string {

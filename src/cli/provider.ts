@@ -1,6 +1,6 @@
 import { type AuthProvider, createAuthProviderOn, type Session } from '../auth-provider.js';
 import type { AuthEvent } from '../events.js';
-import type { StepUpRequest } from '../options.js';
+import { DEFAULT_SIGN_IN_MS, type StepUpRequest } from '../options.js';
 import { eventLines } from './event-lines.js';
 import type { Io } from './io.js';
 import type { OutputFlags, SignInFlags, StoreFlags } from './options.js';
@@ -9,9 +9,6 @@ import { opensBrowser, providerOptions } from './provider-options.js';
 import { askYesNo } from './question.js';
 import { type SignInScreen, signInScreen } from './sign-in-screen.js';
 import { APPLICATION, openGivenStore } from './storage.js';
-
-/** How long a sign-in may take, in ms, where nothing else is said. */
-const SIGN_IN_MS = 300_000;
 
 type Flags = StoreFlags & SignInFlags & OutputFlags;
 
@@ -50,7 +47,7 @@ export async function openProvider(io: Io, url: string, options: OpenOptions): P
   const { flags } = options;
   const given = await openGivenStore(io, flags);
   const interactive = mayAsk(io, options);
-  const signInMs = flags.timeout === undefined ? SIGN_IN_MS : flags.timeout * 1_000;
+  const signInMs = flags.timeout === undefined ? DEFAULT_SIGN_IN_MS : flags.timeout * 1_000;
   const seen: { signedIn: boolean; required: readonly string[] | undefined } = { signedIn: false, required: undefined };
   const screen = screenFor(io, url, options, signInMs, (line) => provider.finishAuthorization(line));
   const onEvent = (event: AuthEvent) => {

@@ -1,5 +1,4 @@
-import { isMcpOAuthError, McpOAuthError } from '../errors.js';
-import { ownError } from './causes.js';
+import { findMcpOAuthError, isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { CommandError } from './command-error.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 import type { Io } from './io.js';
@@ -17,9 +16,9 @@ export function reportError(
   caught: unknown,
   json: boolean,
   context?: RemedyContext,
-  exitCode = exitCodeOf(ownError(caught) ?? caught),
+  exitCode = exitCodeOf(findMcpOAuthError(caught) ?? caught),
 ): number {
-  const error = ownError(caught) ?? caught;
+  const error = findMcpOAuthError(caught) ?? caught;
   const remedy = remedyOf(error, context);
   const message = printable(messageOf(error, json), LONGEST_MESSAGE);
   const code = codeOf(error);

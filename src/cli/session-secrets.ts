@@ -1,5 +1,5 @@
 import type { AuthProvider } from '../auth-provider.js';
-import { redactor } from '../http/text.js';
+import { redactor } from '../http/redact.js';
 
 /** Text or JSON without the tokens of the session. */
 export type Hide = <T>(value: T) => T;

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { SessionStore } from '../auth-provider.js';
 import { listSessions, type StoredSession } from '../authorization/list-sessions.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
-import { defaultPlaces } from '../stores/file-default-store.js';
+import { defaultPlaces } from '../stores/default-store.js';
 import { FileTokenStore } from '../stores/file-token-store.js';
 import type { TokenStore } from '../stores/token-store.js';
 import type { Io } from './io.js';

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { Io, Output } from './io.js';
 
-type Style = Parameters<typeof styleText>[0];
+export type Style = Parameters<typeof styleText>[0];
 
 /** Styles text, or leaves it as it is where colours are not wanted. */
 export type Paint = (style: Style, text: string) => string;
@@ -23,7 +23,10 @@ export function wantsColour(output: Output, env: NodeJS.ProcessEnv): boolean {
 
 /** Styles text for one of the two streams. */
 export function painter(io: Io, stream: 'stdout' | 'stderr'): Paint {
-  const colour = wantsColour(io[stream], io.env);
-  // Whether to colour is decided above, for the stream that is written to.
-  return (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
+  return painterWhere(wantsColour(io[stream], io.env));
+}
+
+/** Styles text where colours are wanted, which is decided before, for the stream that is written to. */
+export function painterWhere(colour: boolean): Paint {
+  return (style, text) => (colour && text !== '' ? styleText(style, text, { validateStream: false }) : text);
 }

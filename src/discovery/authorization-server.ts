@@ -32,11 +32,10 @@ const LONGEST_ISSUER = 2048;
  * @param issuer - the issuer identifier, exactly as it was listed
  * @param options - the exception that is allowed for this issuer, and how to make requests
  * @returns the metadata with every endpoint checked by the address rule, or `undefined` where no location has any
- * @throws `McpOAuthError` with
- * `issuer_mismatch` where the document names another issuer;
- * `invalid_response` where it is invalid JSON or lacks what is needed, or where `issuer` is no issuer identifier;
- * `server_unavailable`, `timeout` or `network_error` where trying again later may help;
- * `address_refused` or `redirect_refused` where the address rule or the redirect rule forbids the way there
+ * @throws {@link McpOAuthError} `issuer_mismatch` where the document names another issuer; `invalid_response` where it is invalid
+ * JSON or lacks what is needed, or where `issuer` is no issuer identifier; `server_unavailable`, `timeout` or `network_error`
+ * where trying again later may help; `address_refused`, `redirect_refused` or `response_too_large` where a rule forbids the way
+ * there; `aborted`
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414.html#section-3 | RFC 8414 section 3}
  * @see {@link https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationValidation | OpenID Connect Discovery 1.0 section 4.3}
  */

@@ -9,7 +9,8 @@ import { discoverLegacy } from './legacy.js';
 import { discoverProtectedResource, type ProtectedResource } from './protected-resource.js';
 import { parseServerUrl } from './server-url.js';
 
-const MOST_AUTHORIZATION_SERVERS = 5;
+/** Of those that a resource lists, so many are tried. */
+export const MOST_AUTHORIZATION_SERVERS = 5;
 
 /** Failures that will not pass by waiting, so that the next authorization server may be tried; the most telling first. */
 const DEFINITIVE = [
@@ -29,8 +30,8 @@ const DEFINITIVE = [
  *
  * @param serverUrl - the URL of the MCP endpoint
  * @param options - challenge, overrides, exceptions, and how to make requests
- * @throws `McpOAuthError` with
- * what `discoverProtectedResource` and `discoverAuthorizationServer` throw;
+ * @returns the resource, its authorization server and where both were found
+ * @throws {@link McpOAuthError} what {@link discoverProtectedResource} and {@link discoverAuthorizationServer} throw;
  * `authorization_server_not_found` where the resource lists no authorization server, or none that has metadata
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728.html#section-7.6 | RFC 9728 section 7.6}
  */

@@ -8,9 +8,11 @@ export interface Discovery {
   readonly issuer: string;
   /** What to send as `resource`, verbatim. */
   readonly resource: string;
+  /** The server's own metadata; absent where it has none (`legacy`). RFC 9728 section 2. */
   readonly resourceMetadata?: ResourceMetadata;
   /** Where the resource metadata was found. */
   readonly resourceMetadataUrl?: string;
+  /** The metadata of the authorization server, with every endpoint checked by the address rule. RFC 8414 section 2. */
   readonly authorizationServer: AuthorizationServerMetadata;
   /** Found by the 2025-03-26 forms, since the server has no resource metadata. */
   readonly legacy: boolean;
@@ -29,6 +31,7 @@ export interface DiscoverOptions extends DiscoveryRequestOptions {
   resourceMetadataUrl?: string | undefined;
   /** The issuer to try first where the resource lists it, such as the one of the stored session. */
   preferredIssuer?: string | undefined;
+  /** What is allowed although the specification forbids it, for one issuer each. Default: nothing. */
   issuerExceptions?: IssuerExceptions | undefined;
 }
 

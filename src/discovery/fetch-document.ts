@@ -3,6 +3,7 @@ import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { type Http, type RequestOptions, retryAfterMs, withRetry } from '../http/index.js';
 import { type JsonObject, parseJsonObject, withoutNulls } from '../http/json.js';
 import { displayUrl, excerpt, pageExcerpt } from '../http/text.js';
+import { isTemporary } from '../oauth-error.js';
 
 /** What the functions of discovery take last. */
 export interface DiscoveryRequestOptions extends RequestOptions {
@@ -48,7 +49,7 @@ export function documentContext(http: Http, options: DiscoveryRequestOptions): D
 }
 
 /**
- * Asks one location for a JSON document. What is temporary (5xx, 408, 425, 429, no answer) is tried again within bounds
+ * Asks one location for a JSON document. What is temporary (5xx, 407, 408, 425, 429, no answer) is tried again within bounds
  * and then thrown as a retryable error; everything else is an {@link Answer} for the caller to judge.
  */
 export async function fetchDocument(url: string, context: DocumentContext): Promise<Answer> {
@@ -65,7 +66,7 @@ function requestWithRetry(url: string, { http, signal, clock }: DocumentContext)
   const request = async () => {
     asked = undefined;
     const response = await http.request('metadata', url, { headers: { accept: 'application/json' }, signal });
-    if (!isTemporary(response.status)) return response;
+    if (!isTemporary({ status: response.status, error: undefined })) return response;
     asked = retryAfterMs(response, clock.now());
     throw unavailable(url, response.status);
   };
@@ -89,10 +90,6 @@ function unavailable(url: string, status: number): McpOAuthError {
     `${displayUrl(url)} answered HTTP ${status}, so the OAuth metadata cannot be read at the moment. ` +
     'Nothing was lost: try again later.';
   return new McpOAuthError('server_unavailable', message, { stage: 'discovery', status, url: displayUrl(url) });
-}
-
-function isTemporary(status: number): boolean {
-  return status >= 500 || status === 408 || status === 425 || status === 429;
 }
 
 async function readAnswer(response: Response): Promise<Answer> {

@@ -13,7 +13,7 @@ import { stringList } from './fetch-document.js';
  *
  * @param discovery - what {@link discover} found
  * @param exception - what is allowed for this issuer although the specification forbids it
- * @throws `McpOAuthError` `pkce_unsupported`
+ * @throws {@link McpOAuthError} `pkce_unsupported`
  * @see {@link https://www.rfc-editor.org/rfc/rfc7636.html#section-4.2 | RFC 7636 section 4.2}
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414.html#section-2 | RFC 8414 section 2} (`code_challenge_methods_supported`)
  */

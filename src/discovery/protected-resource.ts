@@ -21,6 +21,7 @@ import { parseWrittenUrl } from './written-url.js';
 export interface ProtectedResource {
   /** The `resource` of the metadata, checked against the server URL; to be sent verbatim. */
   readonly resource: string;
+  /** The whole document, without lists that are none. RFC 9728 section 2. */
   readonly metadata: ResourceMetadata;
   /** Where the metadata was found. */
   readonly metadataUrl: string;
@@ -49,12 +50,11 @@ const NAME_THE_LOCATION = 'If the metadata is elsewhere, name its URL in the opt
  * @param serverUrl - the URL of the MCP endpoint
  * @param options - the challenge, the metadata URL, and how to make requests
  * @returns the resource, or `undefined` where every well-known location answered a definitive 4xx
- * @throws `McpOAuthError` with
- * `resource_metadata_failed` where the named URL does not answer with metadata;
- * `invalid_response` where a well-known location answers with something else than metadata;
- * `resource_mismatch` where the metadata is for another resource;
- * `server_unavailable`, `timeout` or `network_error` where trying again later may help;
- * `address_refused` or `redirect_refused` where the address rule or the redirect rule forbids the way there
+ * @throws {@link McpOAuthError} `resource_metadata_failed` where the named URL does not answer with metadata; `invalid_response`
+ * where a well-known location answers with something else than metadata; `resource_mismatch` where the metadata is for another
+ * resource; `server_unavailable`, `timeout` or `network_error` where trying again later may help; `address_refused`,
+ * `redirect_refused` or `response_too_large` where a rule forbids the way there; `aborted`; `invalid_options` where `serverUrl` is
+ * no http(s) URL
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728.html#section-3 | RFC 9728 sections 3 and 5}
  */
 export async function discoverProtectedResource(

@@ -1,8 +1,9 @@
+import { DEFAULT_PORTS } from '../http/address.js';
+
 /** RFC 3986 knows visible ASCII alone; URL parsers repair the rest away, and take a backslash for a slash. */
 const URI = /^[\x21-\x5b\x5d-\x7e]+$/;
 const AUTHORITY = /^(https?):\/\/([^/?#]+)/i;
 const DOT_SEGMENT = /^(?:\.|%2e){1,2}$/i;
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': ':80', 'https:': ':443' };
 
 /**
  * The http(s) URL that an identifier is, or `undefined` where it is written in a way that a parser has to repair: user information,
@@ -15,7 +16,7 @@ export function parseWrittenUrl(text: string): URL | undefined {
   const [, , authority] = (URI.test(text) && AUTHORITY.exec(text)) || [];
   if (authority === undefined || !URL.canParse(text)) return undefined;
   const url = new URL(text);
-  const defaultPort = url.port === '' ? (DEFAULT_PORTS[url.protocol] ?? '') : '';
+  const defaultPort = url.port === '' ? `:${DEFAULT_PORTS[url.protocol]}` : '';
   const written = authority.toLowerCase();
   if (written !== url.host && written !== url.host + defaultPort) return undefined;
   const [path = ''] = text.split(/[?#]/, 1);

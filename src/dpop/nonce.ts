@@ -1,6 +1,7 @@
+import { isVisibleAscii } from '../http/text.js';
+
 /** Some ten times what servers send; with more the header section of a request would be refused. */
 const LONGEST_NONCE = 1_024;
-const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 /**
  * Whether a nonce can go back to the server in a proof. Others are left alone, as if the server had sent none.
@@ -8,7 +9,7 @@ const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-8.1 | RFC 9449 section 8.1}
  */
 export function isUsableNonce(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= LONGEST_NONCE && VISIBLE_ASCII.test(value);
+  return typeof value === 'string' && value.length <= LONGEST_NONCE && isVisibleAscii(value);
 }
 
 /** The newest usable nonce of each server. Kept in memory. */

@@ -3,7 +3,9 @@ import { isProofAlgorithm, type ProofAlgorithm } from './algorithm.js';
 
 /** The private key of a session as a JWK with its `alg`. A secret: it is stored where the refresh token is, and nowhere else. */
 export interface ProofKey extends Readonly<JsonWebKey> {
+  /** The type of the key: `EC`, `OKP` or `RSA`. RFC 7517 section 4.1. */
   readonly kty: string;
+  /** What proofs are signed with. RFC 7517 section 4.4. */
   readonly alg: ProofAlgorithm;
 }
 
@@ -18,7 +20,14 @@ const PARAMETERS: Readonly<Record<ProofAlgorithm, RsaHashedKeyGenParams | EcKeyG
 const PUBLIC_MEMBERS = ['kty', 'crv', 'x', 'y', 'n', 'e'] as const;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi'] as const;
 
-/** A fresh key for one session. */
+/**
+ * A fresh key for one session.
+ *
+ * @param algorithm - What its proofs will be signed with.
+ * @returns The private key, of 256 bits on a curve or 2048 bits of RSA.
+ * @throws `NotSupportedError` of the platform where it does not know the algorithm
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-4.2 | RFC 9449 section 4.2}
+ */
 export async function generateProofKey(algorithm: ProofAlgorithm): Promise<ProofKey> {
   const pair = (await crypto.subtle.generateKey(PARAMETERS[algorithm], true, ['sign', 'verify'])) as CryptoKeyPair;
   const exported = await crypto.subtle.exportKey('jwk', pair.privateKey);

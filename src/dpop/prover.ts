@@ -10,30 +10,56 @@ export interface DpopProver {
   readonly handle: oauth.DPoPHandle;
   /** The key's thumbprint, for `dpop_jkt`. @see {@link https://www.rfc-editor.org/rfc/rfc7638.html | RFC 7638} */
   readonly thumbprint: string;
+  /** How far the clocks of servers are from this machine's: the `iat` of a proof follows them. RFC 9449 section 4.2. */
   readonly clocks: ServerClocks;
-  /** Sends a request with the access token and a fresh proof for it; `send` gets the two headers. */
+  /**
+   * Sends a request with the access token and a fresh proof for it; `send` gets the two headers.
+   *
+   * @param request - What the proof is for.
+   * @param send - Sends the request with the headers that it gets, and gives the answer.
+   * @returns The answer, whatever its status. Its nonce is remembered.
+   * @throws what `send` throws
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-7.1 | RFC 9449 section 7.1}
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-9 | RFC 9449 section 9}
+   */
   sendToken(request: TokenCarrier, send: (headers: DpopHeaders) => Promise<Response>): Promise<Response>;
-  /** Sends a POST with a fresh proof without an access token; `send` gets the proof. */
+  /**
+   * Sends a POST with a fresh proof without an access token; `send` gets the proof.
+   *
+   * @param url - Where the request goes: the `htu` of the proof.
+   * @param send - Sends the request with the proof that it gets, and gives the answer.
+   * @returns The answer, whatever its status. Its nonce is remembered.
+   * @throws what `send` throws
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-5 | RFC 9449 section 5}
+   */
   sendProof(url: URL, send: (proof: string) => Promise<Response>): Promise<Response>;
 }
 
 /** A request to the protected resource. */
 export interface TokenCarrier {
+  /** The HTTP method: the `htm` of the proof. RFC 9449 section 4.2. */
   readonly method: string;
+  /** The whole URL; the proof has it as `htu`, without query and fragment. RFC 9449 section 4.2. */
   readonly url: URL;
+  /** The bound token; the proof has its hash as `ath`. RFC 9449 section 4.2. */
   readonly accessToken: string;
 }
 
 /** The headers that carry a bound token. */
 export interface DpopHeaders {
+  /** The value of `Authorization`: the scheme `DPoP` and the access token. RFC 9449 section 7.1. */
   readonly authorization: string;
+  /** The value of `DPoP`: the proof, a JWT that is good for this one request. RFC 9449 section 4.1. */
   readonly dpop: string;
 }
 
 /**
  * The prover of a key. Every proof has a `jti` of its own.
  *
- * @throws McpOAuthError `store_unreadable` where the key is none
+ * @param key - The key, e.g. from {@link generateProofKey} or the store.
+ * @param clock - Time, as `iat` has it.
+ * @returns The prover, with the nonces and times of servers that it meets in memory.
+ * @throws {@link McpOAuthError} `store_unreadable` where the key is none
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-4.2 | RFC 9449 section 4.2}
  */
 export async function createProver(key: ProofKey, clock: Clock): Promise<DpopProver> {

@@ -4,15 +4,21 @@ import type { AuthorizationServerMetadata } from '../types.js';
 
 /** What {@link buildAuthorizationUrl} is given. */
 export interface AuthorizationUrlParameters {
+  /** Its metadata, of which the `authorization_endpoint` is used. RFC 8414 section 2. */
   authorizationServer: AuthorizationServerMetadata;
+  /** The client id at that server. RFC 6749 section 2.2. */
   clientId: string;
+  /** Where the browser is sent back to, as it is registered. RFC 6749 section 3.1.2. */
   redirectUri: string;
   /** The S256 challenge of the code verifier. */
   codeChallenge: string;
+  /** What the callback has to repeat, e.g. from `generateState`. RFC 6749 section 10.12. */
   state: string;
+  /** The scopes to ask for; where it is absent or empty, none is sent. RFC 6749 section 3.3. */
   scope?: readonly string[];
   /** The resource indicator, sent verbatim. */
   resource?: string | undefined;
+  /** What the person has to be asked, e.g. `consent`; absent: the server decides. @see {@link https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest | OpenID Connect Core 1.0 section 3.1.2.1} */
   prompt?: string | undefined;
   /** The thumbprint of the key that the code is to be bound to. @see {@link https://www.rfc-editor.org/rfc/rfc9449.html#section-10 | RFC 9449 section 10} */
   dpopJkt?: string | undefined;
@@ -43,6 +49,8 @@ const NOT_THEIRS = [...RESERVED, 'authorization_details', 'response_mode', 'scop
  * Builds the URL that the user's browser opens. A query of the authorization endpoint is kept, save what makes the request another
  * one than this. Before it is opened it has to pass `assertBrowserUrl`.
  *
+ * @param p - What is asked for, of whom, by which client.
+ * @returns The URL, with PKCE (S256) and `state`.
  * @throws {@link McpOAuthError} `invalid_options` where `parameters` names one that this library sets itself;
  * `invalid_response` without a usable `authorization_endpoint`.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.1 | RFC 6749 section 4.1.1},

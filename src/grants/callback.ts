@@ -1,12 +1,15 @@
 import * as oauth from 'oauth4webapi';
 import { McpOAuthError, type McpOAuthErrorCode } from '../errors.js';
-import { excerpt, redact } from '../http/text.js';
+import { redact } from '../http/redact.js';
+import { excerpt } from '../http/text.js';
 import { numberedRemedy, oauthErrorCode } from '../oauth-error.js';
 import type { AuthorizationServerMetadata } from '../types.js';
 
 /** What {@link validateCallback} is given. */
 export interface CallbackParameters {
+  /** Its metadata: the `issuer` that `iss` has to name, and whether there has to be an `iss`. RFC 9207 section 2.4. */
   authorizationServer: AuthorizationServerMetadata;
+  /** The client id of the authorization request. RFC 6749 section 2.2. */
   clientId: string;
   /** The whole URL that the browser was sent to. */
   url: URL;
@@ -23,6 +26,7 @@ const CODE = /^[\x20-\x7e]+$/;
  * Checks an authorization response: `state` before anything else, `iss` before the code or an error is looked at. Where
  * one of them is wrong, no text of the server is repeated.
  *
+ * @param parameters - The callback, and what it has to match.
  * @returns The parameters, for `exchangeCode`.
  * @throws {@link McpOAuthError} `state_mismatch`; `issuer_mismatch`, also where `iss` is missing although the server
  * announces it; `access_denied` or `authorization_failed` with the server's error; `invalid_callback`.

@@ -10,6 +10,7 @@ import type { SupplyOptions } from './supplied.js';
 
 /** The server and the client that a grant works with. */
 export interface ClientContext {
+  /** Its metadata: where the request goes, and how clients may authenticate there. RFC 8414 section 2. */
   authorizationServer: AuthorizationServerMetadata;
   /** What is registered. It may be stored with a session; nothing else in here that is secret ever is. */
   client: ClientInformation;

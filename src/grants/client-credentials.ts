@@ -9,6 +9,7 @@ import { readTokenResponse, type TokenResult, withoutRefreshToken } from './toke
 
 /** What {@link requestClientCredentials} is given: a client with a secret or a key. */
 export interface ClientCredentialsParameters extends ClientContext {
+  /** The scopes to ask for; where it is absent or empty, none is sent. RFC 6749 section 4.4.2. */
   scope?: readonly string[] | undefined;
   /** The resource indicator, sent verbatim. */
   resource?: string | undefined;
@@ -20,9 +21,12 @@ export interface ClientCredentialsParameters extends ClientContext {
  * Gets an access token for the client itself. What is temporary is tried up to three times; a refusal is final. A refresh
  * token in the answer is dropped: the credentials give a new access token at any time.
  *
- * @throws {@link McpOAuthError} `invalid_options` without secret and key, or where one of them cannot be used;
- * `invalid_client`; `token_request_failed` with the server's error; `server_unavailable`, `network_error` or `timeout` where
- * trying again later helps; `invalid_response`.
+ * @param p - What is asked for, of whom, by which client.
+ * @param options - How to make requests, and by which clock.
+ * @returns The tokens, without a refresh token.
+ * @throws {@link McpOAuthError} `invalid_options` without secret and key, or where one of them cannot be used; `invalid_client`;
+ * `token_request_failed` with the server's error; `server_unavailable`, `network_error` or `timeout` where trying again later
+ * helps; `invalid_response`; `dpop_failed`; what {@link Http.request} throws
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-4.4 | RFC 6749 section 4.4},
  * {@link https://www.rfc-editor.org/rfc/rfc7523.html#section-2.2 | RFC 7523 section 2.2},
  * {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2.2 | RFC 8707 section 2.2}

@@ -2,8 +2,10 @@ import * as oauth from 'oauth4webapi';
 import { systemClock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { type Http, resolveHttp, retryAfterMs, withRetry } from '../http/index.js';
+import { ATTEMPTS, ownWaitMs } from '../http/retry.js';
 import {
   describeAnswer,
+  isNoEndpoint,
   isPage,
   isTemporary,
   type OAuthErrorAnswer,
@@ -18,6 +20,7 @@ import { clientRefused, type GrantOptions } from './token-request.js';
 
 /** What {@link requestDeviceAuthorization} is given. */
 export interface RequestDeviceAuthorizationParameters extends ClientContext {
+  /** The scopes to ask for; where it is absent or empty, none is sent. RFC 8628 section 3.1. */
   scope?: readonly string[];
   /** The resource indicator, sent verbatim. */
   resource?: string | undefined;
@@ -41,8 +44,6 @@ export interface DeviceAuthorization {
   readonly intervalMs: number;
 }
 
-const ATTEMPTS = 3;
-const WAITS_MS = [500, 2000];
 /** RFC 8628 section 3.2. */
 const DEFAULT_INTERVAL_S = 5;
 const SHORTEST_INTERVAL_S = 1;
@@ -52,8 +53,6 @@ const LONGEST_LIFETIME_S = 24 * 3600;
 /** Somebody has to type it. */
 const USER_CODE = /^[\x20-\x7e]{1,64}$/;
 const DEVICE_CODE = /^[\x20-\x7e]{1,16384}$/;
-/** There is nothing behind the advertised endpoint. */
-const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
 
 /**
  * Asks for a code that a person enters in a browser on any device. A repeated request makes another code and does no harm,
@@ -62,9 +61,12 @@ const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
  * Both verification URIs keep the address rule and are fit for a browser; a `verification_uri_complete` that is not is left
  * out. The interval is at least 1 s (default 5 s) and at most the lifetime, which is at most a day.
  *
- * @throws {@link McpOAuthError} `authorization_failed` with the server's error, also where it offers no device
- * authorization; `access_denied`; `invalid_client`; `server_unavailable`, `network_error` or `timeout` where trying again later
- * helps; `invalid_response`; `address_refused`; `invalid_options`.
+ * @param p - What is asked for, of whom, by which client.
+ * @param options - How to make requests, and by which clock.
+ * @returns The codes and their end, in ms since the epoch.
+ * @throws {@link McpOAuthError} `authorization_failed` with the server's error, also where it offers no device authorization;
+ * `access_denied`; `invalid_client`; `server_unavailable`, `network_error` or `timeout` where trying again later helps;
+ * `invalid_response`; `address_refused`; `invalid_options`; what {@link Http.request} throws
  * @see {@link https://www.rfc-editor.org/rfc/rfc8628.html#section-3.1 | RFC 8628 section 3.1},
  * {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2 | RFC 8707 section 2}
  */
@@ -87,10 +89,10 @@ function send(http: Http, p: RequestDeviceAuthorizationParameters, options?: Gra
   const attempt = async () => {
     waitMs = undefined;
     const { response, refusal } = await sendAuthenticated(http, p, request, signal);
-    const mayBeForeign = refusal === undefined || !(isTemporary(refusal) || NO_ENDPOINT.has(refusal.status));
+    const mayBeForeign = refusal === undefined || !(isTemporary(refusal) || isNoEndpoint(refusal.status));
     if (mayBeForeign && (await isPage(response))) throw pageInstead(response.status);
     if (refusal === undefined) return response;
-    if (!isTemporary(refusal) || NO_ENDPOINT.has(refusal.status)) throw refused(refusal);
+    if (!isTemporary(refusal) || isNoEndpoint(refusal.status)) throw refused(refusal);
     waitMs = retryAfterMs(response, clock.now());
     throw new McpOAuthError(
       'server_unavailable',
@@ -102,7 +104,7 @@ function send(http: Http, p: RequestDeviceAuthorizationParameters, options?: Gra
     attempts: ATTEMPTS,
     clock,
     signal,
-    retryAfter: (error, number) => (error.retryable ? (waitMs ?? WAITS_MS[number - 1]) : undefined),
+    retryAfter: (error, number) => (error.retryable ? (waitMs ?? ownWaitMs(number)) : undefined),
   });
 }
 
@@ -227,7 +229,7 @@ function remedy({ error, status }: OAuthErrorAnswer): string {
   if (error === 'invalid_target') {
     return 'Set `resource` to the identifier that it knows for this MCP server, or to `false` to omit it.';
   }
-  if (error === 'unauthorized_client' || error === 'unsupported_grant_type' || NO_ENDPOINT.has(status)) {
+  if (error === 'unauthorized_client' || error === 'unsupported_grant_type' || isNoEndpoint(status)) {
     return 'This client may not sign in by device code: set `grant` to authorizationCode(), or have its operator allow it.';
   }
   return 'Set `grant` to authorizationCode() to sign in by the browser instead.';

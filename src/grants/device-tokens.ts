@@ -36,8 +36,12 @@ const LAST_CHANCE_MS = 1_000;
  * `slow_down` on, and twice as long after each failure in a row (network, 429, 5xx), which ends nothing. No request is sent once the
  * code has run out.
  *
+ * @param p - What was asked for, and the codes that came.
+ * @param options - How to make requests, and by which clock.
+ * @returns The tokens.
  * @throws {@link McpOAuthError} `access_denied` where the person refused; `sign_in_timeout` where the code ran out;
- * `token_request_failed` with the server's error; `invalid_client`; `invalid_response`; `aborted`, at once; `invalid_options`.
+ * `token_request_failed` with the server's error; `invalid_client`; `invalid_response`; `dpop_failed`; `aborted`, at once;
+ * `invalid_options`; `address_refused`, `redirect_refused`, `response_too_large`
  * @see {@link https://www.rfc-editor.org/rfc/rfc8628.html#section-3.5 | RFC 8628 section 3.5},
  * {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2.2 | RFC 8707 section 2.2}
  */

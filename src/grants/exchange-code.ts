@@ -10,6 +10,7 @@ export interface ExchangeCodeParameters extends ClientContext {
   callbackParameters: URLSearchParams;
   /** The redirect URI of the authorization request. */
   redirectUri: string;
+  /** The verifier whose challenge the authorization request carried. A secret. RFC 7636 section 4.5. */
   codeVerifier: string;
   /** The resource indicator of the authorization request, sent verbatim. */
   resource?: string | undefined;
@@ -26,8 +27,12 @@ const NOT_PROCESSED: ReadonlySet<number | undefined> = new Set([429, 503]);
  * Exchanges the code of a callback for tokens. A code works once, so the request is repeated (twice at most) only where
  * the server says with 429 or 503 that it did not act.
  *
+ * @param p - The callback, and what the authorization request was made of.
+ * @param options - How to make requests, and by which clock.
+ * @returns The tokens.
  * @throws {@link McpOAuthError} `token_request_failed` with the server's error; `invalid_client`; `server_unavailable`,
- * `network_error` or `timeout`, after which the sign-in has to be started again; `invalid_response`; `invalid_options`; `dpop_failed`.
+ * `network_error` or `timeout`, after which the sign-in has to be started again; `invalid_response`; `invalid_options`;
+ * `dpop_failed`; what {@link Http.request} throws
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.3 | RFC 6749 section 4.1.3},
  * {@link https://www.rfc-editor.org/rfc/rfc7636.html#section-4.5 | RFC 7636 section 4.5},
  * {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2.2 | RFC 8707 section 2.2}

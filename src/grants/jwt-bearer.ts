@@ -23,6 +23,7 @@ export interface JwtBearerParameters extends Omit<ClientContext, 'client'> {
   expiresAt?: number | undefined;
   /** What was refused before; it is not presented again, and what is refused now is added. */
   refused?: RefusedAssertions | undefined;
+  /** The scopes to ask for; where it is absent or empty, none is sent. RFC 7521 section 4.1. */
   scope?: readonly string[] | undefined;
   /** The resource indicator, sent verbatim. */
   resource?: string | undefined;
@@ -39,9 +40,13 @@ const LOST_LIMIT = 1;
  * assertion that was refused is never presented again. A refresh token in the answer is dropped: the next assertion gives
  * the next access token, as long as who issues them agrees.
  *
- * @throws {@link McpOAuthError} `invalid_options` where the assertion cannot be had or is no JWT; `token_request_failed` with
- * the server's error, also without a request where the assertion was refused before; `invalid_client`;
- * `server_unavailable`, `network_error` or `timeout` where trying again later helps; `invalid_response`.
+ * @param p - The assertion, and what is asked for.
+ * @param options - How to make requests, and by which clock.
+ * @returns The tokens, without a refresh token.
+ * @throws {@link McpOAuthError} `invalid_options` where the assertion cannot be had or is no JWT; `token_request_failed` with the
+ * server's error, also without a request where the assertion was refused before; `invalid_client`; `server_unavailable`,
+ * `network_error` or `timeout` where trying again later helps, also without a request where the assertion ended meanwhile;
+ * `invalid_response`; `dpop_failed`; what {@link Http.request} throws
  * @see {@link https://www.rfc-editor.org/rfc/rfc7523.html#section-2.1 | RFC 7523 section 2.1},
  * {@link https://www.rfc-editor.org/rfc/rfc7521.html#section-4.1 | RFC 7521 section 4.1}
  */

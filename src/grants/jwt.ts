@@ -1,3 +1,5 @@
+import { type JsonObject, parseObject } from '../http/json.js';
+
 /** What a JWT says, without any check of its signature. */
 export interface ReadableJwt {
   readonly header: Readonly<Record<string, unknown>>;
@@ -37,14 +39,10 @@ export function base64url(bytes: Uint8Array): string {
   return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
-function decodeJson(part: string): Record<string, unknown> | undefined {
+function decodeJson(part: string): JsonObject | undefined {
   try {
     const binary = atob(part.replaceAll('-', '+').replaceAll('_', '/'));
-    const text = new TextDecoder().decode(Uint8Array.from(binary, (character) => character.charCodeAt(0)));
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return parseObject(new TextDecoder().decode(Uint8Array.from(binary, (character) => character.charCodeAt(0))));
   } catch {
     return undefined;
   }

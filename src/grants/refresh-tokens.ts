@@ -9,6 +9,7 @@ import { readTokenResponse, type TokenResult } from './token-response.js';
 
 /** What {@link refreshTokens} is given. */
 export interface RefreshTokensParameters extends ClientContext {
+  /** What this server issued and no other is shown. A secret; a server that rotates it takes it once. RFC 6749 section 6. */
   refreshToken: string;
   /** The resource indicator of the authorization request, sent verbatim. */
   resource?: string | undefined;
@@ -33,10 +34,13 @@ const CLIENT_ERRORS: ReadonlySet<string | undefined> = new Set(['invalid_client'
  * honoured up to 5 s: after a longer one it fails at once. After a lost response (no answer, a timeout, 502, 504) the token is
  * presented once more at most. An answer that is a web page, or a success that is no JSON, is temporary but not tried again.
  *
+ * @param p - The refresh token, its client, and what is asked for.
+ * @param options - How to make requests, and by which clock.
  * @returns The new tokens; with the old refresh token where the server returned none.
  * @throws {@link McpOAuthError} `token_request_failed` with the server's error; `invalid_client`; `server_unavailable`,
- * `network_error` or `timeout`, after which nothing is lost and the same call may succeed later; `invalid_response`; `dpop_failed`.
- * `classifyRefreshFailure` tells what each means for the refresh token.
+ * `network_error` or `timeout`, after which nothing is lost and the same call may succeed later; `invalid_response`;
+ * `invalid_options`; `dpop_failed`; what {@link Http.request} throws. {@link classifyRefreshFailure} tells what each means for the
+ * refresh token
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-6 | RFC 6749 section 6},
  * {@link https://www.rfc-editor.org/rfc/rfc8707.html#section-2.2 | RFC 8707 section 2.2}
  */
@@ -83,6 +87,10 @@ export async function refreshTokens(p: RefreshTokensParameters, options?: GrantO
  *
  * `dead` needs a definitive answer: `invalid_grant`, or any other 4xx that is neither temporary nor about the client or the
  * request itself (the resource indicator, the path), since servers answer a dead token with various errors or an empty body.
+ *
+ * @param error - What was caught.
+ * @returns One of the four. It never throws.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2 | RFC 6749 section 5.2}
  */
 export function classifyRefreshFailure(error: unknown): 'dead' | 'client' | 'temporary' | 'other' {
   if (!isMcpOAuthError(error)) return 'other';

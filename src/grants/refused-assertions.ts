@@ -1,8 +1,17 @@
 /** What a server has refused, so that it is not asked the same again. One for each grant; it keeps no assertion. */
 export interface RefusedAssertions {
-  /** Whether this is the assertion that was refused last. */
+  /**
+   * Whether this is the assertion that was refused last.
+   *
+   * @param assertion - The JWT.
+   * @returns `true`: it is not presented again.
+   */
   has(assertion: string): Promise<boolean>;
-  /** Remembers that this assertion was refused. */
+  /**
+   * Remembers that this assertion was refused.
+   *
+   * @param assertion - The JWT. A secret: keep no more of it than a hash.
+   */
   add(assertion: string): Promise<void>;
 }
 

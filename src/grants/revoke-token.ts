@@ -2,6 +2,7 @@ import * as oauth from 'oauth4webapi';
 import { systemClock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import { resolveHttp, retryAfterMs, withRetry } from '../http/index.js';
+import { ATTEMPTS, ownWaitMs } from '../http/retry.js';
 import { describeAnswer, isTemporary } from '../oauth-error.js';
 import { type AuthenticatedRequest, sendAuthenticated } from './authenticated-request.js';
 import type { ClientContext } from './client-authentication.js';
@@ -9,21 +10,22 @@ import type { GrantOptions } from './token-request.js';
 
 /** What {@link revokeToken} is given. */
 export interface RevokeTokenParameters extends ClientContext {
+  /** The token that is to end; with a refresh token many servers end its access tokens too. RFC 7009 section 2.1. */
   token: string;
+  /** Which of the two it is, so that the server need not search. RFC 7009 section 2.1. */
   tokenTypeHint: 'refresh_token' | 'access_token';
 }
-
-const ATTEMPTS = 3;
-const WAITS_MS = [500, 2000];
 
 /**
  * Revokes a token at the authorization server. Revocation can be repeated safely, so what is temporary is tried up to
  * three times.
  *
+ * @param p - The token and its client.
+ * @param options - How to make requests, and by which clock.
  * @returns Whether the token is revoked; `false` where the server has no revocation endpoint or does not revoke tokens of
  * this type, so that the token lives on until it expires.
- * @throws {@link McpOAuthError} `revocation_failed` where the server refuses; `server_unavailable`, `network_error` or
- * `timeout` where trying again later helps.
+ * @throws {@link McpOAuthError} `revocation_failed` where the server refuses; `server_unavailable`, `network_error` or `timeout`
+ * where trying again later helps; `invalid_options` where secret or key cannot be used; what {@link Http.request} throws
  * @see {@link https://www.rfc-editor.org/rfc/rfc7009.html#section-2 | RFC 7009 section 2}
  */
 export async function revokeToken(p: RevokeTokenParameters, options?: GrantOptions): Promise<boolean> {
@@ -55,7 +57,7 @@ export async function revokeToken(p: RevokeTokenParameters, options?: GrantOptio
     attempts: ATTEMPTS,
     clock,
     signal,
-    retryAfter: (error, number) => (error.retryable ? (waitMs ?? WAITS_MS[number - 1]) : undefined),
+    retryAfter: (error, number) => (error.retryable ? (waitMs ?? ownWaitMs(number)) : undefined),
   });
   // Some servers call a token invalid that is revoked already, which RFC 7009 counts as a success.
   if (refusal === undefined || refusal.error === 'invalid_token') return true;

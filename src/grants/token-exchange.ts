@@ -2,6 +2,7 @@ import * as oauth from 'oauth4webapi';
 import { systemClock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import type { SubjectToken } from '../grant.js';
+import { isVisibleAscii } from '../http/text.js';
 import { describeAnswer, type OAuthErrorAnswer } from '../oauth-error.js';
 import { formatScope } from '../scope.js';
 import { type ClientContext, keyRemedy } from './client-authentication.js';
@@ -18,6 +19,7 @@ export interface IdJagParameters extends ClientContext {
   audience: string;
   /** The resource identifier of the MCP server. */
   resource: string;
+  /** The scopes to ask for at the MCP server's authorization server; where it is absent or empty, none is sent. RFC 8693 section 2.1. */
   scope?: readonly string[] | undefined;
 }
 
@@ -40,9 +42,12 @@ const POLICY_ERRORS: ReadonlySet<string | undefined> = new Set([
  * Asks the enterprise's identity provider for an assertion (ID-JAG) by which the authorization server of an MCP server lets
  * its user in. What is temporary is tried up to three times; a refusal is final.
  *
- * @throws {@link McpOAuthError} `access_denied` where the policy of the identity provider refuses; `token_request_failed` with
- * its other errors; `invalid_client`; `server_unavailable`, `network_error` or `timeout` where trying again later helps;
- * `invalid_response` where what it issued is no ID-JAG for this audience; `invalid_options`.
+ * @param p - The user's token, the client at the identity provider, and whom the assertion is for.
+ * @param options - How to make requests, and by which clock.
+ * @returns The assertion and its end, in ms since the epoch.
+ * @throws {@link McpOAuthError} `access_denied` where the policy of the identity provider refuses; `token_request_failed` with its
+ * other errors; `invalid_client`; `server_unavailable`, `network_error` or `timeout` where trying again later helps;
+ * `invalid_response` where what it issued is no ID-JAG for this audience; `invalid_options`; what {@link Http.request} throws
  * @see {@link https://www.rfc-editor.org/rfc/rfc8693.html#section-2.1 | RFC 8693 section 2.1},
  * {@link https://github.com/modelcontextprotocol/ext-auth/blob/main/specification/draft/enterprise-managed-authorization.mdx | Enterprise-Managed Authorization, section 4}
  */
@@ -77,9 +82,7 @@ export async function requestIdJag(p: IdJagParameters, options?: GrantOptions): 
 
 function assertSubjectToken(subjectToken: unknown): void {
   const usable =
-    typeof subjectToken === 'string' &&
-    /^[\x21-\x7e]+$/.test(subjectToken) &&
-    subjectToken.length <= LONGEST_SUBJECT_TOKEN;
+    typeof subjectToken === 'string' && isVisibleAscii(subjectToken) && subjectToken.length <= LONGEST_SUBJECT_TOKEN;
   if (usable) return;
   throw new McpOAuthError(
     'invalid_options',

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { isProofError, proofRefused } from '../dpop/index.js';
 import { isMcpOAuthError, McpOAuthError, type Stage } from '../errors.js';
 import { type RequestOptions, resolveHttp, retryAfterMs, withRetry } from '../http/index.js';
-import { noteAskedWait, spreadAskedWait, spreadWait } from '../http/retry.js';
+import { ATTEMPTS, noteAskedWait, ownWaitMs, spreadAskedWait, spreadWait } from '../http/retry.js';
 import { describeAnswer, isTemporary, type OAuthErrorAnswer } from '../oauth-error.js';
 import type { ClientInformation } from '../types.js';
 import { type AuthenticatedRequest, sendAuthenticated } from './authenticated-request.js';
@@ -45,8 +45,6 @@ export interface TokenAnswer {
   readonly client: ClientInformation;
 }
 
-const ATTEMPTS = 3;
-const WAITS_MS = [500, 2000];
 /** What is asked for in `Retry-After` is passed on up to this, in ms, to whoever decides when to ask again. */
 const LONGEST_ASKED_MS = 300_000;
 const LONGEST_WAIT_MS = 30_000;
@@ -142,7 +140,7 @@ function pauseMs(
   attempt: number,
   askedMs: number | undefined,
 ): number | undefined {
-  const ownMs = WAITS_MS[attempt - 1];
+  const ownMs = ownWaitMs(attempt);
   if (askedMs === undefined) return ownMs === undefined ? undefined : spreadWait(ownMs, random);
   return askedMs > longestWaitMs ? undefined : spreadAskedWait(askedMs, random);
 }

@@ -143,6 +143,9 @@ export function mostPublic(addresses: readonly string[]): AddressClass | undefin
   return result;
 }
 
+/** The port of a URL that names none, for the schemes that this library speaks. */
+export const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'https:': '443', 'http:': '80' };
+
 /** A host without brackets, and without the dot at the end that only says that the name is complete. */
 export function bareHost(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');

@@ -13,6 +13,9 @@ export interface Bounds {
   race<T>(promise: Promise<T>): Promise<T>;
 }
 
+/** Who is waited for, or the error of a time that is over in words of one's own. */
+type Late = { readonly what: string } | { readonly late: () => McpOAuthError };
+
 /** Runs `work` within a total time and the callers' signals; its timer and listeners are gone when it is over. */
 export async function withinBounds<T>(
   options: {
@@ -20,8 +23,9 @@ export async function withinBounds<T>(
     signals: readonly (AbortSignal | undefined)[];
     clock: Clock;
     stage: Stage;
-    what: string;
-  },
+    /** Whether the process stays alive for the end of the time. */
+    keepAlive?: boolean;
+  } & Late,
   work: (bounds: Bounds) => Promise<T>,
 ): Promise<T> {
   const { timeoutMs, clock, stage } = options;
@@ -33,13 +37,8 @@ export async function withinBounds<T>(
     controller.abort(error);
   };
   const onAbort = (event: Event) => end(abortError(event.target as AbortSignal, stage));
-  const cancelTimer = clock.schedule(timeoutMs, () =>
-    end(
-      new McpOAuthError('timeout', `No complete answer from ${options.what} within ${timeoutMs} ms. Try again later.`, {
-        stage,
-      }),
-    ),
-  );
+  const late = 'late' in options ? options.late : () => noAnswer(options.what, timeoutMs, stage);
+  const cancelTimer = clock.schedule(timeoutMs, () => end(late()), { keepAlive: options.keepAlive === true });
   try {
     for (const signal of signals) {
       if (signal.aborted) throw abortError(signal, stage);
@@ -51,6 +50,12 @@ export async function withinBounds<T>(
     cancelTimer();
     for (const signal of signals) signal.removeEventListener('abort', onAbort);
   }
+}
+
+function noAnswer(what: string, timeoutMs: number, stage: Stage): McpOAuthError {
+  return new McpOAuthError('timeout', `No complete answer from ${what} within ${timeoutMs} ms. Try again later.`, {
+    stage,
+  });
 }
 
 /** A promise that only ever rejects, and whose rejection nobody has to observe. */

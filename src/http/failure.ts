@@ -1,5 +1,6 @@
 import { isMcpOAuthError, McpOAuthError, type Stage } from '../errors.js';
-import { excerpt, redact } from './text.js';
+import { redact } from './redact.js';
+import { excerpt } from './text.js';
 
 const TIMEOUT_CODES: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
@@ -28,7 +29,7 @@ export function networkFailure(
       url: own.url,
       cause: own.cause,
     });
-  const code = chain.map(codeOf).find((one) => one !== undefined);
+  const code = chain.map(systemCode).find((one) => one !== undefined);
   const cause = reducedCause(chain, secrets);
   if (code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new McpOAuthError('response_too_large', `The header of ${what} is too large. Ask its operator about it.`, {
@@ -58,8 +59,9 @@ function causes(error: unknown): Error[] {
   return chain;
 }
 
-function codeOf(error: Error): string | undefined {
-  const code: unknown = 'code' in error ? error.code : undefined;
+/** The `code` of a system error such as `ENOENT`, or of a library that has such codes too: fit for a message. */
+export function systemCode(error: unknown): string | undefined {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : undefined;
 }
 
@@ -73,11 +75,18 @@ export function safeCause(error: unknown, secrets: readonly (string | undefined)
   return reducedCause(chain, secrets);
 }
 
+/** The same where the messages may repeat a secret: what was thrown by its name and code alone. */
+export function withoutMessage(caught: unknown): Error {
+  const { name, code } = (caught ?? {}) as { name?: unknown; code?: unknown };
+  const said = [name, code].filter((part) => typeof part === 'string').map((part) => excerpt(part, 60));
+  return new Error(`${said.join(' ') || 'Something'}; its message is left out, since it may repeat a secret.`);
+}
+
 function reducedCause(chain: readonly Error[], secrets: readonly (string | undefined)[] = []): Error | undefined {
   return chain.reduceRight<Error | undefined>((cause, error) => {
     const reduced = new Error(excerpt(redact(error.message, secrets)), cause && { cause });
     reduced.name = excerpt(error.name, 60);
-    const code = codeOf(error);
+    const code = systemCode(error);
     return code === undefined ? reduced : Object.assign(reduced, { code });
   }, undefined);
 }

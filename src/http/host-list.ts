@@ -1,12 +1,10 @@
 import ipaddr from 'ipaddr.js';
 import { McpOAuthError } from '../errors.js';
-import { bareHost } from './address.js';
+import { bareHost, DEFAULT_PORTS } from './address.js';
 import { excerpt, parseUrl } from './text.js';
 
 /** Tells whether a URL's host is on a list. */
 export type HostMatcher = (url: URL) => boolean;
-
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'https:': '443', 'http:': '80' };
 
 /**
  * Reads a list of hosts: `name`, `name:port`, or the same with a literal (`10.0.0.7`, `[fd00::1]:8443`). Without a port

@@ -17,9 +17,13 @@ export type { Purpose } from './purpose.js';
 
 /** What of a request can be chosen. `Accept: application/json` is sent unless the headers say otherwise. */
 export interface HttpInit {
+  /** The HTTP method. Default: `GET`. Only a GET of metadata may be redirected. */
   method?: string | undefined;
+  /** Header fields, sent as they are. */
   headers?: RequestInit['headers'] | undefined;
+  /** What is sent; absent: nothing. */
   body?: RequestInit['body'] | undefined;
+  /** Ends the request with `aborted`, or with its reason where that is a {@link McpOAuthError}. */
   signal?: AbortSignal | undefined;
 }
 
@@ -37,6 +41,10 @@ export interface Http {
    * Every hop is judged by the address rule. Metadata requests follow up to 5 redirects within it, all others none.
    * Together with its redirects and its body a request takes at most `timeoutMs`; a body has at most 1 MiB.
    *
+   * @param purpose - What it is for: it decides on redirects, and on the `stage` of an error.
+   * @param url - Where it goes.
+   * @param init - What of it can be chosen.
+   * @returns The answer, whose body is in memory.
    * @throws {@link McpOAuthError} `address_refused`, `redirect_refused`, `response_too_large`, `invalid_response`,
    * `network_error`, `timeout`, `aborted`.
    */
@@ -44,17 +52,26 @@ export interface Http {
   /**
    * The same in the shape that `oauth4webapi` wants as its `customFetch`. Here answers are also normalised by shape:
    * what many servers send although the RFCs say otherwise becomes what the RFCs say.
+   *
+   * @param purpose - What the requests are for.
+   * @param signal - Ends every one of them.
+   * @returns A function that throws what {@link Http.request} throws.
    */
   fetchFor(purpose: Purpose, signal?: AbortSignal): ProtocolFetch;
   /**
    * Judges the URL of an endpoint that a server named, by its scheme and by the name or literal in it.
    *
+   * @param url - The URL, as it was named.
+   * @param stage - The stage of the error.
+   * @returns The URL, parsed.
    * @throws {@link McpOAuthError} `address_refused`
    */
   assertDiscoveredUrl(url: string | URL, stage: Stage): URL;
   /**
    * Judges a URL that a browser is about to open: https, or http on loopback; no credentials, no fragment, ≤ 8 KiB.
    *
+   * @param url - The URL, as it was named.
+   * @returns The URL, parsed.
    * @throws {@link McpOAuthError} `address_refused`
    */
   assertBrowserUrl(url: string | URL): URL;
@@ -80,7 +97,9 @@ export interface HttpOptions {
   fetch?: FetchLike | undefined;
   /** How long one request may take, in ms, with its redirects and its body. Default: 30,000. */
   timeoutMs?: number | undefined;
+  /** What widens or narrows the address rule. Default: nothing does. */
   network?: NetworkOptions | undefined;
+  /** Time, as the bound of a request sees it. Default: the machine's own clock. */
   clock?: Clock | undefined;
 }
 
@@ -90,9 +109,11 @@ export interface RequestOptions {
   http?: Http | undefined;
   /** Sends every request in place of the library's own connections. */
   fetch?: FetchLike | undefined;
+  /** What widens or narrows the address rule. Default: nothing does. */
   network?: NetworkOptions | undefined;
   /** How long one request may take, in ms. Default: 30,000. */
   timeoutMs?: number | undefined;
+  /** Ends the call with `aborted`, or with its reason where that is a {@link McpOAuthError}. */
   signal?: AbortSignal | undefined;
 }
 
@@ -104,6 +125,8 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  * Without a `fetch` of its own, on Node, it goes through the proxies that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name
  * when the first request is sent, except to loopback.
  *
+ * @param options - Where to start from, and what replaces or bounds the requests.
+ * @returns The way out. Nothing is opened before the first request.
  * @throws {@link McpOAuthError} `invalid_options` where the anchor is no URL or a host list has an entry that is no host;
  * `address_refused` where `network.publicOnly` forbids the anchor.
  */

@@ -1,7 +1,7 @@
 export { isLoopbackHost } from './address.js';
 export type { NetworkOptions } from './address-rule.js';
 export { withinBounds } from './bounds.js';
-export { safeCause } from './failure.js';
+export { safeCause, systemCode, withoutMessage } from './failure.js';
 export { hostMatcher } from './host-list.js';
 export {
   createHttp,
@@ -13,5 +13,6 @@ export {
   type RequestOptions,
   resolveHttp,
 } from './http.js';
+export { redact } from './redact.js';
 export { type RetryOptions, retryAfterMs, withRetry } from './retry.js';
-export { displayUrl, excerpt, redact } from './text.js';
+export { displayUrl, excerpt } from './text.js';

@@ -24,6 +24,11 @@ export function parseJsonObject(text: string, stage: Stage): JsonObject | undefi
       { stage },
     );
   }
+  return parseObject(text);
+}
+
+/** The same of a text that the caller bounds or wrote itself: at any depth. The parser's own error would quote the text. */
+export function parseObject(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return isJsonObject(value) ? value : undefined;

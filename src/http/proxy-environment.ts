@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { McpOAuthError } from '../errors.js';
-import { bareHost, isIpLiteral, isLoopbackHost } from './address.js';
+import { bareHost, DEFAULT_PORTS, isIpLiteral, isLoopbackHost } from './address.js';
 import { parseUrl } from './text.js';
 
 /** The variables of a process, as Node has them. */
@@ -22,8 +22,6 @@ export interface ProxyServer {
  * @throws {@link McpOAuthError} `invalid_options` where the variable holds no URL of a proxy.
  */
 type ProxySelector = (url: URL) => ProxyServer | undefined;
-
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'https:': '443', 'http:': '80' };
 
 /**
  * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in lower case first, as undici's `EnvHttpProxyAgent` does: an https URL

@@ -3,6 +3,16 @@ import { abortError, isMcpOAuthError, type McpOAuthError } from '../errors.js';
 
 const MAX_RETRY_AFTER_MS = 30_000;
 const LEAST_SPREAD_MS = 250;
+/** Between the attempts at an endpoint of an authorization server that asks for no other pause. */
+const WAITS_MS = [500, 2000];
+
+/** How often an endpoint of an authorization server is asked at most. */
+export const ATTEMPTS = WAITS_MS.length + 1;
+
+/** The pause after an attempt at such an endpoint, in ms; attempts count from 1, and after the last there is none. */
+export function ownWaitMs(attempt: number): number | undefined {
+  return WAITS_MS[attempt - 1];
+}
 
 /** How {@link withRetry} goes on after a failure. */
 export interface RetryOptions {

@@ -1,9 +1,10 @@
-export { redact, redactor } from './redact.js';
-
 const MAX_EXCERPT = 200;
 
-/** Control and format characters, separators of lines, lone surrogates, and what is not seen at all (but what makes an emoji one). */
-const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]|(?!\ufe0f)\p{Default_Ignorable_Code_Point}/gu;
+/**
+ * What steers a terminal or a reader: control and format characters, separators of lines, lone surrogates, and what is not seen at all
+ * (but what makes an emoji one). For `replace`, which leaves nothing behind in a regular expression that is global.
+ */
+export const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]|(?!\ufe0f)\p{Default_Ignorable_Code_Point}/gu;
 
 /** Text from elsewhere as it may stand in a message: at most 200 characters, nothing that steers a terminal or a reader. */
 export function excerpt(text: string, max = MAX_EXCERPT): string {
@@ -37,6 +38,13 @@ export function displayUrl(url: string | URL): string {
     );
   const authority = parsed.host === '' ? '' : `//${parsed.host}`;
   return excerpt(`${parsed.protocol}${authority}${parsed.pathname}`);
+}
+
+const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
+
+/** Whether a text is visible ASCII and nothing else, as what stands in a header has to be. RFC 6749 appendix A.12. */
+export function isVisibleAscii(text: string): boolean {
+  return VISIBLE_ASCII.test(text);
 }
 
 /** The parsed URL, or `undefined` where it is none. */

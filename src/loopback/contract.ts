@@ -19,7 +19,19 @@ export interface LoopbackListenerOptions {
 }
 
 /** What the browser is to be shown. `title` and `detail` may come from a server: they are cleaned, bounded and escaped. */
-export type LoopbackOutcome = { ok: true } | { ok: false; title: string; detail?: string };
+export type LoopbackOutcome =
+  | {
+      /** The sign-in succeeded: the page says so and can be closed. */
+      ok: true;
+    }
+  | {
+      /** The sign-in failed: the page says why. */
+      ok: false;
+      /** What happened, as the heading of the page. */
+      title: string;
+      /** What to do about it, as the text below; absent: nothing is said. */
+      detail?: string;
+    };
 
 /** The one callback of a wait. The browser waits for its answer. */
 export interface LoopbackCallback {
@@ -28,6 +40,8 @@ export interface LoopbackCallback {
   /**
    * Shows the page. Resolves when the browser has it, or is gone, or does not take it within a few seconds. It never
    * rejects, and only the first call counts. Await it before `close()`.
+   *
+   * @param outcome - What the page says.
    */
   respond(outcome: LoopbackOutcome): Promise<void>;
 }
@@ -50,8 +64,11 @@ export interface LoopbackListener {
    * Waits for the callback with this `state`. Call it before the browser is opened: what arrives earlier is turned away.
    * One wait at a time; the next one is possible when the first has ended.
    *
+   * @param options - The `state` to wait for.
+   * @returns The callback, which has to be answered by its `respond`.
    * @throws McpOAuthError `aborted` when a signal aborts, `closed` when the listener is closed, `invalid_options` for an
    * empty `state` or while another wait is pending
+   * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.2 | RFC 6749 section 4.1.2}
    */
   waitForCallback(options: WaitOptions): Promise<LoopbackCallback>;
   /** Ends the listener within about 100 ms: a page on its way is finished, everything else is cut. Idempotent. */

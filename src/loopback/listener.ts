@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Clock, systemClock } from '../clock.js';
+import { atMost } from '../bounded-wait.js';
+import { systemClock } from '../clock.js';
 import { abortError, McpOAuthError } from '../errors.js';
 import { loopbackAddress, loopbackPath, loopbackPort } from './address.js';
 import { createAnswers } from './answer.js';
@@ -22,6 +23,8 @@ const RESPOND_TIMEOUT_MS = 10_000;
  * Only a GET navigation to the path, addressed to the host that was bound and carrying the awaited `state` once, is the
  * callback. A favicon, a scan, an image or frame of some web page, a rebound name or a guessed state never is.
  *
+ * @param options - Where to bind; by default a free port on 127.0.0.1.
+ * @returns The listener, bound. `close()` it when the sign-in has ended.
  * @throws McpOAuthError `invalid_options` for a host that is not loopback or a malformed port or path; `listener_failed`
  * where the port cannot be bound, with the system's error as its cause; `aborted`
  * @see {@link https://www.rfc-editor.org/rfc/rfc8252.html#section-7.3 | RFC 8252 section 7.3}
@@ -90,7 +93,7 @@ export async function startLoopbackListener(options: LoopbackListenerOptions = {
 
   const shutdown = async () => {
     for (const answer of [...held]) void answer(pages.finishing());
-    await atMost(CLOSE_GRACE_MS, answers.idle(), clock);
+    await atMost(clock, CLOSE_GRACE_MS, answers.idle(), { keepAlive: true });
     answers.close();
     const ended = bound.map((one) => one.close());
     connections.destroyAll();
@@ -112,17 +115,6 @@ export async function startLoopbackListener(options: LoopbackListenerOptions = {
   signal?.addEventListener('abort', onAbort, { once: true });
 
   return { redirectUri, port, waitForCallback: slot.wait, close: () => end(closedError()) };
-}
-
-/** Waits for `work`, but no longer than `ms`. */
-function atMost(ms: number, work: Promise<void>, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.schedule(ms, resolve, { keepAlive: true });
-    void work.then(() => {
-      cancel();
-      resolve();
-    });
-  });
 }
 
 function closedError(): McpOAuthError {

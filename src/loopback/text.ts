@@ -1,6 +1,7 @@
 /**
  * What may hide, reorder or break text: control characters, bidi controls, separators of lines, lone surrogates, and what is not seen
- * at all, but for what joins letters and makes an emoji one.
+ * at all, but for what joins letters and makes an emoji one. Not the `UNFIT` of messages: no terminal obeys a page, and the format
+ * characters that some scripts write with are seen there.
  */
 const UNSAFE =
   /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u2800\ufff9-\ufffb\u{e0000}-\u{e0fff}]|(?!\p{Join_Control}|\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;

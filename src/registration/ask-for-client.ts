@@ -1,4 +1,5 @@
-import { abortError, isMcpOAuthError, McpOAuthError } from '../errors.js';
+import { untilAborted } from '../bounded-wait.js';
+import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import type { PreRegisteredClient } from '../types.js';
 
 /** What the application is told when it is asked for a client. */
@@ -17,22 +18,12 @@ export interface AskForClientContext {
 export type AskForClient = (context: AskForClientContext) => Promise<PreRegisteredClient | undefined>;
 
 /** Calls the application's function, but waits no longer than the signal allows, whether or not the function heeds it. */
-export async function ask(
+export function ask(
   askForClient: AskForClient,
   context: Omit<AskForClientContext, 'signal'>,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<PreRegisteredClient | undefined> {
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(abortError(signal, 'registration'));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([aborted, call(askForClient, { ...context, signal })]);
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-  }
+  return untilAborted(call(askForClient, { ...context, signal }), signal, 'registration');
 }
 
 async function call(

@@ -13,10 +13,10 @@ const PRIVATE_KEY_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'
  * Writes the Client ID Metadata Document that the application hosts at `clientId`, to be served as `application/json`.
  * Grant types, response types and the authentication method `none` are filled in where `metadata` does not name them.
  *
- * @param clientId - The https URL of the document; it is the client id.
  * A client that authenticates with a key has `token_endpoint_auth_method: 'private_key_jwt'` and its public keys in `jwks`, or
  * their https URL in `jwks_uri`; the private key goes into the `clientKey` option.
  *
+ * @param clientId - The https URL of the document; it is the client id.
  * @param metadata - `client_name` and `redirect_uris` are required; the list must cover every redirect that is used, and
  * since some servers compare the port of loopback redirects too, one with the fixed port where `loopback.port` is set.
  * @returns A JSON object.

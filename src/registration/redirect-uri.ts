@@ -1,3 +1,9 @@
+/**
+ * Fewer hosts than those to which plain http may go (`isLoopbackHost`): servers take no name under `localhost` for a loopback redirect,
+ * whose port they leave open, and not every browser takes it for this machine.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8252.html#section-8.3 | RFC 8252 section 8.3}
+ */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 /** Schemes that a browser acts on itself; none can bring a code back to an application. */
 const NEVER: ReadonlySet<string> = new Set([

@@ -2,8 +2,10 @@ import * as oauth from 'oauth4webapi';
 import { type Clock, systemClock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import { type Http, type RequestOptions, resolveHttp, retryAfterMs, withRetry } from '../http/index.js';
+import { ATTEMPTS, ownWaitMs } from '../http/retry.js';
 import {
   describeAnswer,
+  isNoEndpoint,
   isPage,
   isTemporary,
   type OAuthErrorAnswer,
@@ -23,12 +25,8 @@ export interface RegisterClientOptions extends RequestOptions {
   clock?: Clock;
 }
 
-const ATTEMPTS = 3;
-const WAITS_MS = [500, 2000];
 /** A registration is not idempotent, so it is repeated only where the server certainly did not act. */
 const NOT_PROCESSED: ReadonlySet<number> = new Set([429, 503]);
-/** There is no registration behind the advertised endpoint. */
-const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
 
 /**
  * Registers the client with an authorization server.
@@ -39,11 +37,12 @@ const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
  *
  * @param authorizationServer - Metadata with a `registration_endpoint`.
  * @param metadata - At least `redirect_uris`, or `grant_types` that need none.
+ * @param options - How to make requests, and what allows the registration.
  * @returns What the server answered; its `token_endpoint_auth_method` counts, whatever was asked for. Its
  * `registration_access_token`, where there is one, is a secret like the `client_secret` (RFC 7592).
- * @throws {@link McpOAuthError} `registration_unavailable` without an endpoint; `registration_failed` where the server
- * refuses, or registers a client that nobody could sign in with; `server_unavailable`, `network_error` or `timeout` where trying
- * again later helps; `invalid_response`.
+ * @throws {@link McpOAuthError} `registration_unavailable` without an endpoint; `registration_failed` where the server refuses, or
+ * registers a client that nobody could sign in with; `server_unavailable`, `network_error` or `timeout` where trying again later
+ * helps; `invalid_response`; `invalid_options` without `redirect_uris` where a grant needs them; what {@link Http.request} throws
  * @see {@link https://www.rfc-editor.org/rfc/rfc7591.html#section-3 | RFC 7591 section 3}
  */
 export async function registerClient(
@@ -81,11 +80,11 @@ function send(
   const attempt = async () => {
     waitMs = undefined;
     const response = await post(http, authorizationServer, request, options);
-    const mayBeForeign = !NO_ENDPOINT.has(response.status) && (await isPage(response));
+    const mayBeForeign = !isNoEndpoint(response.status) && (await isPage(response));
     if (response.ok && !mayBeForeign) return response;
     const answer = await readErrorAnswer(response, [initialAccessToken]);
     if (mayBeForeign) throw pageInstead(answer);
-    if (!isTemporary(answer) || NO_ENDPOINT.has(answer.status)) return answer;
+    if (!isTemporary(answer) || isNoEndpoint(answer.status)) return answer;
     waitMs = NOT_PROCESSED.has(answer.status) ? (retryAfterMs(response, clock.now()) ?? -1) : undefined;
     throw new McpOAuthError(
       'server_unavailable',
@@ -99,7 +98,7 @@ function send(
     ...(signal === undefined ? {} : { signal }),
     retryAfter: ({ code }, number) => {
       if (code !== 'server_unavailable' || waitMs === undefined) return undefined;
-      return waitMs >= 0 ? waitMs : WAITS_MS[number - 1];
+      return waitMs >= 0 ? waitMs : ownWaitMs(number);
     },
   });
 }
@@ -203,7 +202,7 @@ function remedy({ error, status }: OAuthErrorAnswer): string {
       'from its operator and set `clientInformation`.'
     );
   }
-  if (NO_ENDPOINT.has(status)) {
+  if (isNoEndpoint(status)) {
     return 'There is no registration at the endpoint that its metadata names: set `clientInformation`.';
   }
   return 'It may register only clients that it knows: set `clientInformation` to a client id from its operator.';

@@ -6,7 +6,9 @@ import { isStoredClient } from './stored-client.js';
 
 /** A client as it is kept for an issuer. */
 export interface StoredRegistration {
+  /** How the client got its id. */
   readonly kind: RegistrationKind;
+  /** What is presented to the authorization server. Holds the secret of a client that has one. RFC 7591 section 3.2.1. */
   readonly client: ClientInformation;
   /** The redirect URI it was registered with, whose port is worth binding again. */
   readonly redirectUri?: string;

@@ -2,6 +2,7 @@ import type { ClientKey } from '../client-key.js';
 import type { Clock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { emitter, type OnEvent } from '../events.js';
+import { DEVICE_CODE_GRANT } from '../grant.js';
 import type { RequestOptions } from '../http/index.js';
 import { formatScope } from '../scope.js';
 import type { TokenStore } from '../stores/token-store.js';
@@ -29,6 +30,7 @@ import {
 
 /** A client id for one issuer, and how it was got. */
 export interface ResolvedClient extends StoredRegistration {
+  /** The authorization server that it is a client of, and that alone is shown it. */
   readonly issuer: string;
   /** Whether it was stored before; only then can the server have forgotten it. */
   readonly reused: boolean;
@@ -41,6 +43,7 @@ export type RegistrationMode = 'auto' | 'pre-registered' | 'cimd' | 'dynamic' | 
 export interface ResolveClientOptions extends RequestOptions {
   /** The identifier that client and tokens are filed under. */
   issuer: string;
+  /** Its metadata: whether it takes metadata documents, and where clients register. RFC 8414 section 2. */
   authorizationServer: AuthorizationServerMetadata;
   /** The MCP server, for the application that is asked. */
   serverUrl: string;
@@ -51,9 +54,13 @@ export interface ResolveClientOptions extends RequestOptions {
   redirectUri?: string;
   /** Whether the client presents assertions (JWT bearer), with no redirect URI; it is registered for that alone, and kept beside the others. */
   forAssertions?: boolean;
+  /** Where registrations are kept, and which issuer a client is bound to. */
   store: TokenStore;
+  /** Time, as the end of a stored secret sees it. */
   clock: Clock;
+  /** Told of `registered`, `client_bound` and `deviation`. */
   onEvent: OnEvent;
+  /** Which ways are open. */
   mode: RegistrationMode;
   /** A client that is registered already, or a function that asks the user for one, last of all. */
   clientInformation?: PreRegisteredClient | AskForClient;
@@ -61,7 +68,9 @@ export interface ResolveClientOptions extends RequestOptions {
   clientMetadataUrl?: string;
   /** Signs the assertions of that client, whose document then says `private_key_jwt`. It is not used here and not kept. */
   clientKey?: ClientKey;
+  /** What is registered. Its `software_id`, else its `client_name`, says whose registrations are looked at. RFC 7591 section 2. */
   clientMetadata: ClientMetadata;
+  /** For servers that register nobody without one; bound to the first issuer that it is used with. A secret. RFC 7591 section 3. */
   initialAccessToken?: string;
   /** Scopes to register with. Some servers then refuse any other scope later: leave it out unless a server wants it. */
   scope?: readonly string[];
@@ -70,7 +79,6 @@ export interface ResolveClientOptions extends RequestOptions {
 /** A secret that ends within this time could end during the sign-in. */
 const SECRET_MARGIN_MS = 60_000;
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
-const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 /** A registration with its attempts and waits, done by another process. */
 const LOCK_TIMEOUT_MS = 120_000;
 
@@ -79,8 +87,11 @@ const LOCK_TIMEOUT_MS = 120_000;
  * Metadata Document where the server takes one, the stored registration, a dynamic registration, and last the
  * application's question to its user. What was registered or asked is kept under the issuer.
  *
- * @throws {@link McpOAuthError} `invalid_options`; `client_mismatch` where the client brought along belongs to another
- * issuer; `registration_unavailable` where no way is open; and what {@link registerClient} throws.
+ * @param options - For whom, at which server, and which ways are open.
+ * @returns The client, which is stored already where it has to be.
+ * @throws {@link McpOAuthError} `invalid_options`; `client_mismatch` where the client or the initial access token brought along
+ * belongs to another issuer; `registration_unavailable` where no way is open; what {@link registerClient} throws; `lock_timeout`,
+ * `store_failed`; `aborted`
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization/client-registration | MCP 2026-07-28, Client Registration}
  */
 export async function resolveClient(options: ResolveClientOptions): Promise<ResolvedClient> {
@@ -177,7 +188,7 @@ async function rememberPort(
 function metadataFor({ clientMetadata, redirectUri, forAssertions }: ResolveClientOptions): ClientMetadata {
   if (redirectUri !== undefined) return { ...clientMetadata, redirect_uris: [redirectUri] };
   const { redirect_uris: _needless, ...metadata } = clientMetadata;
-  const grants = forAssertions === true ? [JWT_BEARER] : [DEVICE_CODE, 'refresh_token'];
+  const grants = forAssertions === true ? [JWT_BEARER] : [DEVICE_CODE_GRANT, 'refresh_token'];
   return { ...metadata, grant_types: grants, response_types: [] };
 }
 

@@ -1,6 +1,8 @@
 import { McpOAuthError } from '../errors.js';
+import { parseObject } from '../http/json.js';
 
-const FORMAT_VERSION = 1;
+/** The version of the stored form. */
+export const FORMAT_VERSION = 1;
 
 /** A value together with its key and its end, for backends that keep neither. */
 export interface DatedValue {
@@ -42,14 +44,4 @@ function unreadable(where: string, what: string): McpOAuthError {
     `${where} ${what}. Nothing was deleted. Use the version of this library that wrote it, or remove it and sign in again.`,
     { stage: 'store' },
   );
-}
-
-/** The parser's own error would quote the stored text. */
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fileFailure, refused, systemCode } from './file-error.js';
+import { systemCode } from '../http/index.js';
+import { fileFailure, refused } from './file-error.js';
 
 /** No file of the store comes near this; anything larger was not written by it. In bytes. */
 export const LARGEST_FILE_BYTES = 4 * 1024 * 1024;

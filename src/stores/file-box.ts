@@ -2,10 +2,10 @@ import type { Buffer } from 'node:buffer';
 import type { Clock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import type { Cipher } from './cipher.js';
+import type { DatedValue } from './dated-value.js';
 import { decryptBy, encryptBy } from './file-cipher.js';
 import {
   type Damage,
-  type Entry,
   entryName,
   formatEntry,
   openEntry,
@@ -18,13 +18,13 @@ import { keyMissing } from './file-key.js';
 
 /** Turns entries into the content of files, and back. */
 export interface Box {
-  seal(entry: Entry): Promise<Buffer>;
+  seal(entry: DatedValue): Promise<Buffer>;
   /**
    * @param name - The name of the file, which is that of the entry's key
    * @returns why it can never be read, where that is certain
    * @throws {McpOAuthError} `store_failed` or `store_unreadable` where it can be read later, or by another cipher
    */
-  open(content: Buffer, name: string): Promise<Entry | Damage>;
+  open(content: Buffer, name: string): Promise<DatedValue | Damage>;
 }
 
 /** Encrypts under the directory's own key. */

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
+import { answerWithin } from '../bounded-wait.js';
 import type { Clock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
-import { excerpt } from '../http/index.js';
-import { answerWithin } from './answer-within.js';
+import { withoutMessage } from '../http/index.js';
 import type { Cipher } from './cipher.js';
 
 /** How long a cipher may take for one entry, in ms. */
@@ -36,16 +36,10 @@ async function settled<T>(call: () => T | Promise<T>, action: string, outcome: s
     throw failed(
       `The \`cipher\` failed to ${action}. ${outcome}`,
       'If it is not ready yet (a locked keychain, an app that still starts), try again when it is.',
+      // It may repeat what the cipher was given.
       withoutMessage(cause),
     );
   }
-}
-
-/** What a cipher throws may repeat what it was given. */
-function withoutMessage(caught: unknown): Error {
-  const { name, code } = (caught ?? {}) as { name?: unknown; code?: unknown };
-  const said = [name, code].filter((part) => typeof part === 'string').map((part) => excerpt(part, 60));
-  return new Error(`${said.join(' ') || 'Something'}; its message is left out, since it may repeat a secret.`);
 }
 
 function failed(what: string, next: string, cause?: Error): McpOAuthError {

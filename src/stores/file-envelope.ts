@@ -1,5 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { parseObject } from '../http/json.js';
+import type { DatedValue } from './dated-value.js';
 
 const FORMAT_VERSION = 1;
 const ALGORITHM = 'aes-256-gcm';
@@ -8,14 +10,6 @@ const TAG_BYTES = 16;
 
 /** The length of the key of the cipher, in bytes. */
 export const KEY_BYTES = 32;
-
-/** What a file of the store holds, once decrypted. */
-export interface Entry {
-  readonly key: string;
-  readonly value: string;
-  /** When it may be forgotten, in ms since the epoch. */
-  readonly expiresAt?: number;
-}
 
 /** Why a file cannot be read, in words that complete "The file …". */
 export type Damage =
@@ -39,7 +33,7 @@ export function entryName(key: string): string {
  * so that a file cannot take another one's place.
  * @see {@link https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf | NIST SP 800-38D}
  */
-export function sealEntry(entry: Entry, cipherKey: Uint8Array): Buffer {
+export function sealEntry(entry: DatedValue, cipherKey: Uint8Array): Buffer {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(ALGORITHM, cipherKey, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(associatedData(entryName(entry.key)));
@@ -74,7 +68,7 @@ export function openEntry(
   { nonce, tag, data }: Extract<Envelope, { alg: 'A256GCM' }>,
   name: string,
   cipherKey: Uint8Array,
-): Entry | Damage {
+): DatedValue | Damage {
   let text: string;
   try {
     const decipher = createDecipheriv(ALGORITHM, cipherKey, nonce, { authTagLength: TAG_BYTES });
@@ -89,25 +83,15 @@ export function openEntry(
 }
 
 /** The plaintext of an entry. */
-export function formatEntry(entry: Entry): string {
+export function formatEntry(entry: DatedValue): string {
   return JSON.stringify(entry);
 }
 
 /** Reads what {@link formatEntry} wrote; `undefined` for anything else. */
-export function parseEntry(text: string): Entry | undefined {
+export function parseEntry(text: string): DatedValue | undefined {
   const { key, value, expiresAt } = parseObject(text) ?? {};
   if (typeof key !== 'string' || typeof value !== 'string') return undefined;
   return { key, value, ...(typeof expiresAt === 'number' && { expiresAt }) };
-}
-
-/** An object in JSON; `undefined` for anything else. The parser's own error would quote the text. */
-export function parseObject(text: string): Partial<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function formatEnvelope(alg: Envelope['alg'], members: Record<string, Uint8Array>): Buffer {

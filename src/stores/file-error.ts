@@ -1,10 +1,5 @@
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
-
-/** The `code` of a system error such as `ENOENT`. */
-export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
-}
+import { systemCode } from '../http/index.js';
 
 /** A failed system call as `store_failed`, with what was tried and what to do next. Errors of ours pass unchanged. */
 export function fileFailure(error: unknown, action: string): McpOAuthError {

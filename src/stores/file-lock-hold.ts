@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
+import { systemCode } from '../http/index.js';
 import { removeFile } from './file-access.js';
-import { systemCode } from './file-error.js';
 import { formatHolder, type Holder, parseHolder } from './file-lock-holder.js';
 import { leaseLost } from './keyed-mutex.js';
 

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { systemCode } from './file-error.js';
+import { systemCode } from '../http/index.js';
+import { parseObject } from '../http/json.js';
 
 /** Where only the process id can be looked at, a holder that was silent for so long is another process with the same id. In ms. */
 const REUSED_AFTER_MS = 10 * 60_000;
@@ -44,13 +45,9 @@ export function formatHolder(holder: Holder): string {
 
 /** Reads what {@link formatHolder} wrote; `undefined` where the text is not, or not yet, complete. */
 export function parseHolder(text: string): Holder | undefined {
-  try {
-    const { machine, pid, thread, started } = JSON.parse(text) as Partial<Record<keyof Holder, unknown>>;
-    if (typeof machine !== 'string' || !isId(pid)) return undefined;
-    return { machine, pid, ...(isId(thread) && typeof started === 'string' && { thread, started }) };
-  } catch {
-    return undefined;
-  }
+  const { machine, pid, thread, started } = parseObject(text) ?? {};
+  if (typeof machine !== 'string' || !isId(pid)) return undefined;
+  return { machine, pid, ...(isId(thread) && typeof started === 'string' && { thread, started }) };
 }
 
 /**

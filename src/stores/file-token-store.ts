@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { type Clock, systemClock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import type { Cipher } from './cipher.js';
+import type { DatedValue } from './dated-value.js';
 import {
   LARGEST_FILE_BYTES,
   removeFile,
@@ -13,15 +14,15 @@ import {
   withFile,
 } from './file-access.js';
 import { type Box, cipherBox, cipherMissing, keyBox } from './file-box.js';
-import { type Entry, entryName, readEnvelope } from './file-envelope.js';
+import { entryName, readEnvelope } from './file-envelope.js';
 import { fileFailure } from './file-error.js';
 import { removeStaleTemporaries, setDamagedAside } from './file-housekeeping.js';
 import { DirectoryKey, keyMissing } from './file-key.js';
 import { FileLock } from './file-lock.js';
-import { ProcessNotices } from './file-notices.js';
 import type { KeyStorage } from './key-storage.js';
 import type { Keytar } from './keychain-keytar.js';
 import { KeyedMutex } from './keyed-mutex.js';
+import { ProcessNotices } from './process-notices.js';
 import type { Lease, LockOptions, TokenStore } from './token-store.js';
 
 const ENTRY_FILE = /^([0-9a-f]{64})\.json$/;
@@ -82,7 +83,12 @@ export class FileTokenStore implements TokenStore {
   /** How many writes with a lifetime until the next looks for others that are over. */
   #sweepIn = 0;
 
-  /** @throws {McpOAuthError} `invalid_options` without a directory, or with another malformed option */
+  /**
+   * A store over a directory. Nothing is read or written yet.
+   *
+   * @param options - At least `directory`.
+   * @throws {McpOAuthError} `invalid_options` without a directory, or with another malformed option
+   */
   constructor(options: FileTokenStoreOptions) {
     const { directory, cipher, keyStorage = 'auto', keytar, clock = systemClock } = options ?? {};
     if (typeof directory !== 'string' || directory === '') throw invalid('needs a `directory`');
@@ -101,6 +107,9 @@ export class FileTokenStore implements TokenStore {
 
   /**
    * The value, or `undefined` where there is none.
+   *
+   * @param key - The key, any well-formed text.
+   * @returns The value.
    * @throws {McpOAuthError} `store_unreadable` where the file is damaged (it is set aside, so the next call gives `undefined`) or
    * the key is lost (nothing is touched); `store_failed` where the file cannot or must not be read, or the keychain or the cipher fails
    */
@@ -113,6 +122,10 @@ export class FileTokenStore implements TokenStore {
 
   /**
    * Writes the whole value or none of it.
+   *
+   * @param key - The key, any well-formed text.
+   * @param value - The whole value. A secret.
+   * @param options - `ttlMs`: after how many ms it may be forgotten, default never. `lease`: of a lock that has to be held still.
    * @throws {McpOAuthError} `store_failed` where it cannot be written, or the keychain or the cipher fails; `store_unreadable` where a
    * damaged file was in its place (it is set aside, so the next call works) or the key is lost; `lease_lost` with a stale lease
    */
@@ -142,6 +155,9 @@ export class FileTokenStore implements TokenStore {
 
   /**
    * Removes the value; no error where there is none.
+   *
+   * @param key - The key, any well-formed text.
+   * @param options - `lease`: of a lock that has to be held still.
    * @throws {McpOAuthError} `store_failed` where it cannot be removed; `lease_lost` with a stale lease
    */
   delete(key: string, options: { lease?: Lease } = {}): Promise<void> {
@@ -157,6 +173,9 @@ export class FileTokenStore implements TokenStore {
 
   /**
    * The keys that begin with `prefix`. Every file is decrypted for it: its cost grows with their number.
+   *
+   * @param prefix - What they begin with; empty for all.
+   * @returns The keys, in no particular order.
    * @throws {McpOAuthError} as {@link get}; where files are damaged, all of them are set aside first
    */
   async list(prefix: string): Promise<string[]> {
@@ -186,6 +205,11 @@ export class FileTokenStore implements TokenStore {
   /**
    * Runs `fn` while nobody else who uses the directory holds the lock of `key`, in this process or another. It is not reentrant.
    * The lease's signal aborts with `lease_lost` when the lock is lost.
+   *
+   * @param key - The key, any well-formed text.
+   * @param fn - What is done under the lock; its lease goes with every write.
+   * @param options - How long to wait, in ms (default 30,000), and what ends the wait.
+   * @returns What `fn` resolves to.
    * @throws {McpOAuthError} `lock_timeout` after `timeoutMs`, `aborted` with the signal, `store_failed` where the directory cannot be
    * written to; all only before `fn` was called
    */
@@ -193,7 +217,13 @@ export class FileTokenStore implements TokenStore {
     return this.#locks.run(key, fn, options);
   }
 
-  /** Calls `listener` with each change of `key` by any FileTokenStore over this directory in this process. Returns what ends it. */
+  /**
+   * Calls `listener` with each change of `key` by any FileTokenStore over this directory in this process. Returns what ends it.
+   *
+   * @param key - The key, any well-formed text.
+   * @param listener - Called without arguments, soon after.
+   * @returns Ends it.
+   */
   watch(key: string, listener: () => void): () => void {
     return this.#notices.watch(key, listener);
   }
@@ -243,7 +273,7 @@ export class FileTokenStore implements TokenStore {
   }
 
   /** The entry, unless it is over. A damaged file is set aside and reported. */
-  #read(name: string, box: Box): Promise<Entry | undefined> {
+  #read(name: string, box: Box): Promise<DatedValue | undefined> {
     const path = this.#path(name);
     return withFile(path, async ({ content, inode }) => {
       const entry = await box.open(content, name);

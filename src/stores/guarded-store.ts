@@ -1,6 +1,6 @@
 import { tracedWait } from '../diagnostics.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
-import { excerpt, safeCause } from '../http/index.js';
+import { safeCause, withoutMessage } from '../http/index.js';
 import type { TokenStore } from './token-store.js';
 
 /**
@@ -49,11 +49,4 @@ async function guarded<T>(
       cause: causeOf(cause),
     });
   }
-}
-
-/** What failed while a secret was written may repeat the secret in its message. */
-function withoutMessage(caught: unknown): Error | undefined {
-  const { name = 'Error', code } = (caught ?? {}) as { name?: unknown; code?: unknown };
-  const said = [name, code].filter((part) => typeof part === 'string').map((part) => excerpt(part as string, 60));
-  return new Error(`${said.join(' ')}; its message is left out, since it may repeat what was to be stored.`);
 }

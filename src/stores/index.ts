@@ -1,9 +1,9 @@
 export type { Cipher } from './cipher.js';
-export { type DefaultStoresOptions, defaultStores } from './file-default-stores.js';
 export { FileTokenStore, type FileTokenStoreOptions } from './file-token-store.js';
 export type { KeyStorage } from './key-storage.js';
 export type { Keytar } from './keychain-keytar.js';
 export { KeychainTokenStore, type KeychainTokenStoreOptions } from './keychain-token-store.js';
+export { type DefaultStoresOptions, defaultStores } from './listed-default-stores.js';
 export { MemoryTokenStore } from './memory-token-store.js';
 export type { EncryptionKey } from './redis-cipher.js';
 export type {

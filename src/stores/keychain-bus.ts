@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
+import { answerWithin } from '../bounded-wait.js';
 import type { Clock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
-import { answerWithin } from './answer-within.js';
 
 /** How long the bus may take to say its first word, in ms. */
 const KNOCK_MS = 1_000;

@@ -12,7 +12,7 @@ import {
   parseParts,
   type Slot,
   withLeftovers,
-} from './keychain-entry.js';
+} from './keychain-format.js';
 import { isStray } from './keychain-survey.js';
 
 /** How often a reader without the lock starts again while others write. */

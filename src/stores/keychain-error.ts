@@ -1,5 +1,5 @@
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
-import { excerpt, safeCause } from '../http/index.js';
+import { safeCause, withoutMessage } from '../http/index.js';
 
 /** By which a library says that its own bound was shorter than ours. */
 const NO_REPLY = /receive a reply|timed? ?out/i;
@@ -104,11 +104,4 @@ export function keychainMissing(remedy: string, cause?: unknown): McpOAuthError 
 function reasonFor(error: unknown): (typeof REASONS)[number] | undefined {
   const said = error instanceof Error ? error.message : String(error);
   return REASONS.find(([pattern]) => pattern.test(said));
-}
-
-/** What failed while a secret was written may repeat the secret in its message. */
-function withoutMessage(caught: unknown): Error {
-  const { name = 'Error', code } = (caught ?? {}) as { name?: unknown; code?: unknown };
-  const said = [name, code].filter((part) => typeof part === 'string').map((part) => excerpt(part as string, 60));
-  return new Error(`${said.join(' ')}; its message is left out, since it may repeat what was to be stored.`);
 }

@@ -2,14 +2,44 @@ import type { KeychainDriver } from './keychain-driver.js';
 
 /** What this library uses of the module `keytar`. */
 export interface Keytar {
-  /** The secret of an item, or `null` where there is none. */
+  /**
+   * The secret of an item, or `null` where there is none.
+   *
+   * @param service - The name under which the items are.
+   * @param account - The name of the item.
+   * @returns The secret.
+   */
   getPassword(service: string, account: string): Promise<string | null>;
-  /** Writes an item in its place. */
+  /**
+   * Writes an item in its place.
+   *
+   * @param service - The name under which the items are.
+   * @param account - The name of the item.
+   * @param password - The secret.
+   */
   setPassword(service: string, account: string, password: string): Promise<void>;
-  /** Removes an item, and tells whether it was there. */
+  /**
+   * Removes an item, and tells whether it was there.
+   *
+   * @param service - The name under which the items are.
+   * @param account - The name of the item.
+   * @returns Whether it was there.
+   */
   deletePassword(service: string, account: string): Promise<boolean>;
-  /** All items of a service. */
-  findCredentials(service: string): Promise<{ account: string; password: string }[]>;
+  /**
+   * All items of a service.
+   *
+   * @param service - The name under which the items are.
+   * @returns Names and secrets.
+   */
+  findCredentials(service: string): Promise<
+    {
+      /** The name of the item within the service. */
+      account: string;
+      /** Its secret. */
+      password: string;
+    }[]
+  >;
 }
 
 const METHODS = ['getPassword', 'setPassword', 'deletePassword', 'findCredentials'] as const;

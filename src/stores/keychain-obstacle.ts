@@ -1,6 +1,6 @@
+import { answerWithin } from '../bounded-wait.js';
 import type { Clock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
-import { answerWithin } from './answer-within.js';
 import type { Keychain } from './keychain.js';
 import { assertBus } from './keychain-bus.js';
 import { probeKeychain } from './keychain-probe.js';

@@ -1,6 +1,6 @@
 import type { DatedValue } from './dated-value.js';
 import type { Keychain } from './keychain.js';
-import { type Head, type Parts, parseHead, parseParts } from './keychain-entry.js';
+import { type Head, type Parts, parseHead, parseParts } from './keychain-format.js';
 
 const HEAD = /^[0-9a-f]{64}$/;
 const PART = /^([0-9a-f]{64})\.([ab])\.(\d+)$/;

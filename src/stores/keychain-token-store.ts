@@ -1,19 +1,19 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
+import { dataDirectory } from './data-directory.js';
 import { type DatedValue, isOver } from './dated-value.js';
-import { dataDirectory } from './file-data-directory.js';
 import { entryName } from './file-envelope.js';
 import { fileFailure } from './file-error.js';
 import { FileLock } from './file-lock.js';
-import { ProcessNotices } from './file-notices.js';
 import type { Keychain } from './keychain.js';
 import { openKeychain } from './keychain-backend.js';
 import { type Check, KeychainEntries } from './keychain-entries.js';
-import type { Head } from './keychain-entry.js';
+import type { Head } from './keychain-format.js';
 import type { Keytar } from './keychain-keytar.js';
 import { surveyKeychain } from './keychain-survey.js';
 import { KeyedMutex } from './keyed-mutex.js';
+import { ProcessNotices } from './process-notices.js';
 import type { Lease, LockOptions, TokenStore } from './token-store.js';
 
 const DEFAULT_SERVICE = 'mcp-oauth-client';
@@ -66,7 +66,12 @@ export class KeychainTokenStore implements TokenStore {
   readonly #order: KeyedMutex;
   #sweptAt: number | undefined;
 
-  /** @throws {McpOAuthError} `invalid_options`; nothing is loaded or asked yet */
+  /**
+   * A store over the keychain. Nothing is loaded or asked yet.
+   *
+   * @param options - All have a default.
+   * @throws {@link McpOAuthError} `invalid_options` for a malformed option
+   */
   constructor(options: KeychainTokenStoreOptions = {}) {
     const { service = DEFAULT_SERVICE, keytar, timeoutMs, clock = systemClock } = options;
     const { maxEntryBytes = process.platform === 'win32' ? WINDOWS_ENTRY_BYTES : Number.POSITIVE_INFINITY } = options;
@@ -85,6 +90,9 @@ export class KeychainTokenStore implements TokenStore {
 
   /**
    * The value, or `undefined` where there is none.
+   *
+   * @param key - The key, any well-formed text.
+   * @returns The value.
    * @throws {McpOAuthError} `store_unreadable` where the item is damaged (it is set aside, so the next call gives `undefined`) or was
    * written by a newer version (nothing is touched); `store_failed` where the keychain is absent, locked, hanging, or refuses
    */
@@ -95,6 +103,10 @@ export class KeychainTokenStore implements TokenStore {
 
   /**
    * Writes the whole value or none of it.
+   *
+   * @param key - The key, any well-formed text.
+   * @param value - The whole value. A secret.
+   * @param options - `ttlMs`: after how many ms it may be forgotten, default never. `lease`: of a lock that has to be held still.
    * @throws {McpOAuthError} `store_failed`; `store_unreadable` where an item that cannot be read is in its place (a damaged one is set
    * aside, so the next call works); `lease_lost` with a stale lease; `lock_timeout` where another process does not end its write
    */
@@ -116,6 +128,9 @@ export class KeychainTokenStore implements TokenStore {
 
   /**
    * Removes the value and all its parts; no error where there is none.
+   *
+   * @param key - The key, any well-formed text.
+   * @param options - `lease`: of a lock that has to be held still.
    * @throws {McpOAuthError} `store_failed`; `lease_lost` with a stale lease; `lock_timeout` as with {@link set}
    */
   async delete(key: string, options: { lease?: Lease } = {}): Promise<void> {
@@ -131,6 +146,9 @@ export class KeychainTokenStore implements TokenStore {
 
   /**
    * The keys that begin with `prefix`. Every item of the service is read for it: its cost grows with their number.
+   *
+   * @param prefix - What they begin with; empty for all.
+   * @returns The keys, in no particular order.
    * @throws {McpOAuthError} as {@link get}; damaged items are all set aside first
    */
   async list(prefix: string): Promise<string[]> {
@@ -155,6 +173,11 @@ export class KeychainTokenStore implements TokenStore {
   /**
    * Runs `fn` while nobody else who uses the lock directory holds the lock of `key`, in this process or another. It is not reentrant.
    * The lease's signal aborts with `lease_lost` when the lock is lost.
+   *
+   * @param key - The key, any well-formed text.
+   * @param fn - What is done under the lock; its lease goes with every write.
+   * @param options - How long to wait, in ms (default 30,000), and what ends the wait.
+   * @returns What `fn` resolves to.
    * @throws {McpOAuthError} `lock_timeout` after `timeoutMs`, `aborted` with the signal, `store_failed` where the lock directory cannot
    * be written to; all only before `fn` was called
    */
@@ -162,7 +185,13 @@ export class KeychainTokenStore implements TokenStore {
     return this.#locks.run(key, fn, options);
   }
 
-  /** Calls `listener` soon after this process wrote or removed the value, through whichever object, until the returned function is called. */
+  /**
+   * Calls `listener` soon after this process wrote or removed the value, through whichever object, until the returned function is called.
+   *
+   * @param key - The key, any well-formed text.
+   * @param listener - Called without arguments, soon after.
+   * @returns Ends it.
+   */
   watch(key: string, listener: () => void): () => void {
     return this.#notices.watch(key, listener);
   }

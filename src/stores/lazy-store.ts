@@ -1,5 +1,5 @@
+import { answerWithin, untilAborted } from '../bounded-wait.js';
 import type { Clock } from '../clock.js';
-import { answerWithin, untilAborted } from './answer-within.js';
 import { DEFAULT_LOCK_TIMEOUT_MS, lockTimeout } from './keyed-mutex.js';
 import type { Lease, LockOptions, TokenStore } from './token-store.js';
 
@@ -74,6 +74,6 @@ export class LazyStore<S extends TokenStore> implements TokenStore {
 
   #openedWithin({ signal, timeoutMs = DEFAULT_LOCK_TIMEOUT_MS }: LockOptions): Promise<S> {
     const late = () => lockTimeout(timeoutMs);
-    return untilAborted(answerWithin(this.opened(), { clock: this.#clock, timeoutMs, late }), signal);
+    return untilAborted(answerWithin(this.opened(), { clock: this.#clock, timeoutMs, late }), signal, 'store');
   }
 }

@@ -21,12 +21,21 @@ export class MemoryTokenStore implements TokenStore {
   readonly #notices = new Notices();
   #sweepAtSize = FIRST_SWEEP_SIZE;
 
-  /** @param options `clock`: time, replaceable for tests */
+  /**
+   * An empty store, of which this object is all there is. It throws nothing.
+   * @param options `clock`: time, replaceable for tests
+   */
   constructor(options: { clock?: Clock } = {}) {
     this.#clock = options.clock ?? systemClock;
     this.#mutex = new KeyedMutex(this.#clock);
   }
 
+  /**
+   * The value, or `undefined` where there is none, or where it is over. It throws nothing.
+   *
+   * @param key - The key, any well-formed text.
+   * @returns The value.
+   */
   async get(key: string): Promise<string | undefined> {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
@@ -35,6 +44,14 @@ export class MemoryTokenStore implements TokenStore {
     return undefined;
   }
 
+  /**
+   * Writes the value.
+   *
+   * @param key - The key, any well-formed text.
+   * @param value - The whole value. A secret.
+   * @param options - `ttlMs`: after how many ms it may be forgotten, default never. `lease`: of a lock that has to be held still.
+   * @throws {@link McpOAuthError} `lease_lost` with a stale lease
+   */
   async set(key: string, value: string, options: { ttlMs?: number; lease?: Lease } = {}): Promise<void> {
     this.#mutex.assertLive(options.lease);
     const expiresAt = options.ttlMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() + options.ttlMs;
@@ -43,20 +60,50 @@ export class MemoryTokenStore implements TokenStore {
     this.#notices.changed(key);
   }
 
+  /**
+   * Removes the value; no error where there is none.
+   *
+   * @param key - The key, any well-formed text.
+   * @param options - `lease`: of a lock that has to be held still.
+   * @throws {@link McpOAuthError} `lease_lost` with a stale lease
+   */
   async delete(key: string, options: { lease?: Lease } = {}): Promise<void> {
     this.#mutex.assertLive(options.lease);
     if (this.#entries.delete(key)) this.#notices.changed(key);
   }
 
+  /**
+   * The keys that begin with `prefix`. It throws nothing.
+   *
+   * @param prefix - What they begin with; empty for all.
+   * @returns The keys, in no particular order.
+   */
   async list(prefix: string): Promise<string[]> {
     this.#sweep();
     return [...this.#entries.keys()].filter((key) => key.startsWith(prefix));
   }
 
+  /**
+   * Runs `fn` while nobody else holds the lock of `key` in this object. It is not reentrant.
+   *
+   * @param key - The key, any well-formed text.
+   * @param fn - What is done under the lock; its lease goes with every write.
+   * @param options - How long to wait, in ms (default 30,000), and what ends the wait.
+   * @returns What `fn` resolves to.
+   * @throws {@link McpOAuthError} `lock_timeout` after `timeoutMs`, `aborted` with the signal; both only before `fn` was called.
+   * Then what `fn` throws
+   */
   lock<T>(key: string, fn: (lease: Lease) => Promise<T>, options?: LockOptions): Promise<T> {
     return this.#mutex.run(key, fn, options);
   }
 
+  /**
+   * Calls `listener` soon after the value was written or removed through this object.
+   *
+   * @param key - The key, any well-formed text.
+   * @param listener - Called without arguments, soon after.
+   * @returns Ends it.
+   */
   watch(key: string, listener: () => void): () => void {
     return this.#notices.watch(key, listener);
   }

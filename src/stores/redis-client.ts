@@ -4,19 +4,51 @@ import { redisFailure, redisSilence } from './redis-error.js';
 
 /** What {@link RedisTokenStore} needs of a connection. */
 export interface RedisCommands {
-  /** Runs a Lua script. */
+  /**
+   * Runs a Lua script.
+   *
+   * @param script - The text of the script.
+   * @param options - Its keys and arguments.
+   * @returns What the script answers.
+   * @see {@link https://redis.io/docs/latest/commands/eval/ | EVAL}
+   */
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
 }
 
 /** What it needs of a connection to list keys. */
 export interface RedisScanner {
-  /** Gives a page of the names of keys. */
-  scan(cursor: string, options: { MATCH: string; COUNT: number }): Promise<{ cursor: unknown; keys: unknown[] }>;
+  /**
+   * Gives a page of the names of keys.
+   *
+   * @param cursor - `0` for the first page, then what the last page gave.
+   * @param options - Which keys, and how many at a time.
+   * @returns A page, and where the next one begins.
+   * @see {@link https://redis.io/docs/latest/commands/scan/ | SCAN}
+   */
+  scan(
+    cursor: string,
+    options: {
+      /** A glob that the names have to match. */
+      MATCH: string;
+      /** How many keys Redis looks at for one page. */
+      COUNT: number;
+    },
+  ): Promise<{
+    /** What the next page is asked for with; `0` after the last. */
+    cursor: unknown;
+    /** The names on this page, which may be none. */
+    keys: unknown[];
+  }>;
 }
 
 /** A connection, or a pool of them: what `createClient`, `createClientPool` and `createSentinel` of the package `redis` give. */
 export interface RedisSingleClient extends RedisCommands, RedisScanner {
-  /** The same client, whose queued commands the signal takes back. */
+  /**
+   * The same client, whose queued commands the signal takes back.
+   *
+   * @param options - `abortSignal`: the signal.
+   * @returns A client over the same connection.
+   */
   withCommandOptions(options: { abortSignal: AbortSignal }): RedisCommands & RedisScanner;
 }
 
@@ -24,9 +56,19 @@ export interface RedisSingleClient extends RedisCommands, RedisScanner {
 export interface RedisClusterClient extends RedisCommands {
   /** The nodes that hold keys. */
   readonly masters: readonly unknown[];
-  /** The connection to a node. */
+  /**
+   * The connection to a node.
+   *
+   * @param node - One of `masters`.
+   * @returns It, or a promise of it.
+   */
   nodeClient(node: unknown): RedisScanner | Promise<RedisScanner>;
-  /** The same client, whose queued commands the signal takes back. */
+  /**
+   * The same client, whose queued commands the signal takes back.
+   *
+   * @param options - `abortSignal`: the signal.
+   * @returns A client over the same connection.
+   */
   withCommandOptions(options: { abortSignal: AbortSignal }): RedisCommands;
 }
 

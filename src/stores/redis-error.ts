@@ -1,5 +1,5 @@
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
-import { safeCause } from '../http/index.js';
+import { safeCause, systemCode } from '../http/index.js';
 
 /** Redis did not answer in time. */
 export function redisSilence(action: string, timeoutMs: number): McpOAuthError {
@@ -27,11 +27,6 @@ function failed(what: string, next: string, cause?: Error): McpOAuthError {
 function replyCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   return /^([A-Z]{3,20})(?: |$)/.exec(error.message)?.[1];
-}
-
-function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' && /^[A-Z0-9_]{1,60}$/.test(error.code) ? error.code : undefined;
 }
 
 /** The client's errors are told apart by their classes; their names are all `Error`. */

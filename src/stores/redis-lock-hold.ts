@@ -1,3 +1,4 @@
+import { atMost } from '../bounded-wait.js';
 import { systemClock } from '../clock.js';
 import { leaseLost } from './keyed-mutex.js';
 import type { RedisConnection } from './redis-client.js';
@@ -133,13 +134,7 @@ function keep(
       released = true;
       stop();
       const given = giveBack(connection, { names, token, until });
-      if (lost.signal.aborted) return;
-      let cancelWait = () => {};
-      const waited = new Promise((resolve) => {
-        cancelWait = systemClock.schedule(RELEASE_WAIT_MS, () => resolve(undefined), { keepAlive: true });
-      });
-      await Promise.race([given, waited]);
-      cancelWait();
+      if (!lost.signal.aborted) await atMost(systemClock, RELEASE_WAIT_MS, given, { keepAlive: true });
     },
   };
 }

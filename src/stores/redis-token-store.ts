@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../clock.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
-import { ProcessNotices } from './file-notices.js';
 import { KeyedMutex } from './keyed-mutex.js';
+import { ProcessNotices } from './process-notices.js';
 import { type EncryptionKey, RedisCipher } from './redis-cipher.js';
 import { type RedisClient, RedisConnection } from './redis-client.js';
 import { isOverByHeader, openEnvelope, sealEnvelope } from './redis-envelope.js';
@@ -62,7 +62,12 @@ export class RedisTokenStore implements TokenStore {
   readonly #order: KeyedMutex;
   readonly #notices: ProcessNotices;
 
-  /** @throws {McpOAuthError} `invalid_options` where an option is missing or malformed; nothing is sent yet */
+  /**
+   * A store over a client, which stays the application's to close.
+   *
+   * @param options - At least `client`.
+   * @throws {McpOAuthError} `invalid_options` where an option is missing or malformed; nothing is sent yet
+   */
   constructor(options: RedisTokenStoreOptions) {
     const { client, prefix = DEFAULT_PREFIX, encryptionKey, formerEncryptionKeys = [], idleTtlMs } = options ?? {};
     const { lockTtlMs = DEFAULT_LOCK_TTL_MS, timeoutMs = DEFAULT_TIMEOUT_MS, clock = systemClock } = options ?? {};
@@ -89,6 +94,9 @@ export class RedisTokenStore implements TokenStore {
 
   /**
    * The value, or `undefined` where there is none.
+   *
+   * @param key - The key, any well-formed text.
+   * @returns The value.
    * @throws {McpOAuthError} `store_unreadable` where it is damaged, of another version, or encrypted with a key that the store was not
    * given (nothing is touched); `store_failed` where Redis refuses, is gone or does not answer within `timeoutMs`
    */
@@ -101,6 +109,11 @@ export class RedisTokenStore implements TokenStore {
 
   /**
    * Writes the whole value or none of it.
+   *
+   * @param key - The key, any well-formed text.
+   * @param value - The whole value. A secret.
+   * @param options - `ttlMs`: after how many ms it is forgotten, default `idleTtlMs`. `lease`: of a lock that has to be held
+   * still.
    * @throws {McpOAuthError} `lease_lost` with a stale lease; `store_failed` where Redis refuses, is gone or does not answer within
    * `timeoutMs`: then it may have been written or not
    */
@@ -114,6 +127,9 @@ export class RedisTokenStore implements TokenStore {
 
   /**
    * Removes the value; no error where there is none.
+   *
+   * @param key - The key, any well-formed text.
+   * @param options - `lease`: of a lock that has to be held still.
    * @throws {McpOAuthError} as {@link set}
    */
   delete(key: string, options: { lease?: Lease } = {}): Promise<void> {
@@ -123,6 +139,9 @@ export class RedisTokenStore implements TokenStore {
   /**
    * The keys that begin with `prefix`. Redis looks at every key that it holds for it, a thousand at a time and without keeping others
    * waiting: the cost grows with all of them, not with those that match.
+   *
+   * @param prefix - What they begin with; empty for all.
+   * @returns The keys, in no particular order.
    * @throws {McpOAuthError} `store_failed`
    */
   async list(prefix: string): Promise<string[]> {
@@ -142,6 +161,11 @@ export class RedisTokenStore implements TokenStore {
 
   /**
    * Runs `fn` while nobody else who uses the prefix holds the lock of `key`. It is not reentrant.
+   *
+   * @param key - The key, any well-formed text.
+   * @param fn - What is done under the lock; its lease goes with every write.
+   * @param options - How long to wait, in ms (default 30,000), and what ends the wait.
+   * @returns What `fn` resolves to.
    * @throws {McpOAuthError} `lock_timeout` after `timeoutMs`, `aborted` with the signal, `store_failed` where Redis refuses, is gone or
    * does not answer; all only before `fn` was called
    */
@@ -149,7 +173,13 @@ export class RedisTokenStore implements TokenStore {
     return this.#locks.run(key, fn, options);
   }
 
-  /** Calls `listener` after each write of `key` by a store of this process with the same prefix. Other instances are not heard of. */
+  /**
+   * Calls `listener` after each write of `key` by a store of this process with the same prefix. Other instances are not heard of.
+   *
+   * @param key - The key, any well-formed text.
+   * @param listener - Called without arguments, soon after.
+   * @returns Ends it.
+   */
   watch(key: string, listener: () => void): () => void {
     return this.#notices.watch(this.#names(key).value, listener);
   }

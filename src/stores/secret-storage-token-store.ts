@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import { encodeDatedValue, isOver } from './dated-value.js';
 import { FileLock } from './file-lock.js';
-import { ProcessNotices } from './file-notices.js';
+import { ProcessNotices } from './process-notices.js';
 import { BoundedSecrets, type SecretStorageLike } from './secret-storage.js';
 import { SECRET_PREFIX, SecretKeys, setAside } from './secret-storage-keys.js';
 import { damagedSecret, isOfNewerVersion, newerSecret, readSecret } from './secret-storage-value.js';
@@ -42,7 +42,12 @@ export class SecretStorageTokenStore implements TokenStore {
   readonly #locks: FileLock;
   readonly #notices: ProcessNotices;
 
-  /** @throws {McpOAuthError} `invalid_options` without `secrets` or `directory`, or with a `timeoutMs` that is no number above 0 */
+  /**
+   * A store over the secrets of an extension. Nothing is read or written yet.
+   *
+   * @param options - At least `secrets` and `directory`.
+   * @throws {McpOAuthError} `invalid_options` without `secrets` or `directory`, or with a `timeoutMs` that is no number above 0
+   */
   constructor(options: SecretStorageTokenStoreOptions) {
     const { secrets, directory, timeoutMs = DEFAULT_TIMEOUT_MS, clock = systemClock } = options ?? {};
     if (typeof secrets?.get !== 'function' || typeof secrets.store !== 'function')
@@ -62,6 +67,9 @@ export class SecretStorageTokenStore implements TokenStore {
 
   /**
    * The value, or `undefined` where there is none.
+   *
+   * @param key - The key, any well-formed text.
+   * @returns The value.
    * @throws {McpOAuthError} `store_unreadable` where the secret is damaged (it is set aside, so the next call gives `undefined`) or was
    * written by a newer version (nothing is touched); `store_failed` where `secrets` fails or does not answer in time
    */
@@ -79,6 +87,10 @@ export class SecretStorageTokenStore implements TokenStore {
 
   /**
    * Writes the whole value or none of it.
+   *
+   * @param key - The key, any well-formed text.
+   * @param value - The whole value. A secret.
+   * @param options - `ttlMs`: after how many ms it may be forgotten, default never. `lease`: of a lock that has to be held still.
    * @throws {McpOAuthError} `store_failed`; `store_unreadable` where a secret that cannot be read is in its place (a damaged one is set
    * aside, so the next call works); `lease_lost` with a stale lease; `lock_timeout` where another window does not come to the end of its write
    */
@@ -101,6 +113,9 @@ export class SecretStorageTokenStore implements TokenStore {
 
   /**
    * Removes the value; no error where there is none.
+   *
+   * @param key - The key, any well-formed text.
+   * @param options - `lease`: of a lock that has to be held still.
    * @throws {McpOAuthError} `store_failed`; `lease_lost` with a stale lease; `lock_timeout` as with {@link set}
    */
   async delete(key: string, options: { lease?: Lease } = {}): Promise<void> {
@@ -114,6 +129,9 @@ export class SecretStorageTokenStore implements TokenStore {
 
   /**
    * The keys that begin with `prefix`. One whose secret cannot be read is among them: {@link get} reports it.
+   *
+   * @param prefix - What they begin with; empty for all.
+   * @returns The keys, in no particular order.
    * @throws {McpOAuthError} `store_failed`
    */
   async list(prefix: string): Promise<string[]> {
@@ -130,6 +148,11 @@ export class SecretStorageTokenStore implements TokenStore {
 
   /**
    * Runs `fn` while nobody else who uses the directory holds the lock of `key`, in this window or another. It is not reentrant.
+   *
+   * @param key - The key, any well-formed text.
+   * @param fn - What is done under the lock; its lease goes with every write.
+   * @param options - How long to wait, in ms (default 30,000), and what ends the wait.
+   * @returns What `fn` resolves to.
    * @throws {McpOAuthError} `lock_timeout` after `timeoutMs`, `aborted` with the signal, `store_failed` where the directory cannot be
    * written to; all only before `fn` was called
    */
@@ -137,7 +160,13 @@ export class SecretStorageTokenStore implements TokenStore {
     return this.#locks.run(key, fn, options);
   }
 
-  /** Calls `listener` soon after the value changed, in this window or (by `onDidChange`) in another; perhaps twice. */
+  /**
+   * Calls `listener` soon after the value changed, in this window or (by `onDidChange`) in another; perhaps twice.
+   *
+   * @param key - The key, any well-formed text.
+   * @param listener - Called without arguments, soon after.
+   * @returns Ends it.
+   */
   watch(key: string, listener: () => void): () => void {
     const forget = this.#notices.watch(key, listener);
     const subscription = this.#onDidChange?.((event) => {

@@ -1,9 +1,7 @@
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
-import { type DatedValue, decodeDatedValue } from './dated-value.js';
+import { parseObject } from '../http/json.js';
+import { type DatedValue, decodeDatedValue, FORMAT_VERSION } from './dated-value.js';
 import { ASIDE_PREFIX } from './secret-storage-keys.js';
-
-/** The version of what `encodeDatedValue` writes. */
-const FORMAT_VERSION = 1;
 
 /** The entry, or `undefined` where the text is none of this key. */
 export function readSecret(text: string, key: string): DatedValue | undefined {
@@ -18,12 +16,8 @@ export function readSecret(text: string, key: string): DatedValue | undefined {
 
 /** Whether a later version of this library wrote it. */
 export function isOfNewerVersion(text: string): boolean {
-  try {
-    const { v } = (JSON.parse(text) ?? {}) as { v?: unknown };
-    return typeof v === 'number' && v > FORMAT_VERSION;
-  } catch {
-    return false;
-  }
+  const version = parseObject(text)?.v;
+  return typeof version === 'number' && version > FORMAT_VERSION;
 }
 
 /** Neither overwritten nor removed. */

@@ -1,20 +1,40 @@
+import { answerWithin } from '../bounded-wait.js';
 import type { Clock } from '../clock.js';
 import { McpOAuthError } from '../errors.js';
 import { safeCause } from '../http/index.js';
-import { answerWithin } from './answer-within.js';
 
 /**
  * What is needed of the `SecretStorage` of VS Code and its relatives: `context.secrets` fits.
  * @see {@link https://code.visualstudio.com/api/references/vscode-api#SecretStorage | SecretStorage in the VS Code API}
  */
 export interface SecretStorageLike {
-  /** The secret, or `undefined` where there is none. */
+  /**
+   * The secret, or `undefined` where there is none.
+   *
+   * @param key - The name of the secret.
+   * @returns The secret.
+   */
   get(key: string): PromiseLike<string | undefined>;
-  /** Writes a secret. */
+  /**
+   * Writes a secret.
+   *
+   * @param key - The name of the secret.
+   * @param value - The secret.
+   * @returns When it is written.
+   */
   store(key: string, value: string): PromiseLike<void>;
-  /** Removes a secret. */
+  /**
+   * Removes a secret.
+   *
+   * @param key - The name of the secret.
+   * @returns When it is gone, or was not there.
+   */
   delete(key: string): PromiseLike<void>;
-  /** Where it is missing (older versions), the keys are kept in a secret of their own. */
+  /**
+   * The names of its secrets. Where it is missing (older versions), the keys are kept in a secret of their own.
+   *
+   * @returns The names of all secrets of the extension.
+   */
   keys?(): PromiseLike<readonly string[]>;
   /** Tells every window what changed. */
   readonly onDidChange?: (listener: (event: { readonly key: string }) => unknown) => {

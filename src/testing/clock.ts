@@ -15,12 +15,23 @@ export class TestClock implements Clock {
   #offset = 0;
   readonly #timers = new Map<object, { at: number; fn: () => void }>();
 
-  /** Milliseconds since the epoch: the machine's, plus all advances. */
+  /**
+   * Milliseconds since the epoch: the machine's, plus all advances.
+   *
+   * @returns ms since the epoch.
+   */
   now(): number {
     return Date.now() + this.#offset;
   }
 
-  /** Calls `fn` once when `ms` milliseconds are over, by an advance; a short wait between attempts at once. The result cancels it. */
+  /**
+   * Calls `fn` once when `ms` milliseconds are over, by an advance; a short wait between attempts at once. The result cancels it.
+   *
+   * @param ms - How long from now, in ms.
+   * @param fn - Called once.
+   * @param options - `keepAlive`: such a wait of up to 2,000 ms is over by itself, in less than 200 ms.
+   * @returns Cancels it.
+   */
   schedule(ms: number, fn: () => void, options?: { keepAlive?: boolean }): () => void {
     if (options?.keepAlive === true && ms <= LONGEST_PAUSE_MS) {
       const timer = setTimeout(fn, ms >= SHORTEST_PAUSE_MS ? 1 : ms);
@@ -31,7 +42,11 @@ export class TestClock implements Clock {
     return () => this.#timers.delete(handle);
   }
 
-  /** Moves on by `ms` milliseconds and runs what is due by then. */
+  /**
+   * Moves on by `ms` milliseconds and runs what is due by then.
+   *
+   * @param ms - How far, in ms.
+   */
   advance(ms: number): void {
     this.#offset += ms;
     for (const [handle, { at, fn }] of this.#timers) {
@@ -42,7 +57,11 @@ export class TestClock implements Clock {
   }
 }
 
-/** A new {@link TestClock}, which shows the machine's time until it is advanced. */
+/**
+ * A new {@link TestClock}, which shows the machine's time until it is advanced.
+ *
+ * @returns The clock, for `clock` of the provider and the server.
+ */
 export function testClock(): TestClock {
   return new TestClock();
 }

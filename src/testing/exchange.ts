@@ -52,12 +52,25 @@ export interface TestJsonAnswer extends TestAnswer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** An OAuth error. @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2 | RFC 6749 section 5.2} */
+/**
+ * An OAuth error.
+ *
+ * @param error - The OAuth error code, e.g. `invalid_grant`.
+ * @param description - Its `error_description`; left out where it is absent.
+ * @param status - The HTTP status. Default 400.
+ * @returns The answer, e.g. for {@link TestServer.fail}.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2 | RFC 6749 section 5.2}
+ */
 export function oauthError(error: string, description?: string, status = 400): TestJsonAnswer {
   return { status, body: { error, ...(description === undefined ? {} : { error_description: description }) } };
 }
 
-/** A page at which a sign-in ends: the browser is never sent back. */
+/**
+ * A page at which a sign-in ends: the browser is never sent back.
+ *
+ * @param text - What is on the page, as HTML.
+ * @returns The answer, with HTTP 400.
+ */
 export function errorPage(text: string): TestAnswer {
   return { status: 400, body: `<html><body><p>${text}</p></body></html>` };
 }

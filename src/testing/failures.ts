@@ -5,7 +5,14 @@ import { isOfKind, type TestAnswer, type TestRequest, type TestRequestKind } fro
  * How a request fails: `unreachable` is a network error before the server has seen it, `lost` one after the server has acted, `silent`
  * never ends by itself. Else what is answered, for example `{ status: 503, retryAfterMs: 30_000 }`, or a document that is broken.
  */
-export type TestFailure = 'unreachable' | 'lost' | 'silent' | (TestAnswer & { readonly retryAfterMs?: number });
+export type TestFailure =
+  | 'unreachable'
+  | 'lost'
+  | 'silent'
+  | (TestAnswer & {
+      /** How long the client is to wait, in ms; sent as `Retry-After` in whole seconds, rounded up. RFC 9110 section 10.2.3. */
+      readonly retryAfterMs?: number;
+    });
 
 /** How long requests fail. Without either member: until it is ended. */
 export interface TestFailureBounds {

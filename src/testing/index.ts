@@ -1,3 +1,10 @@
+/**
+ * An authorization server, a protected MCP server, a person and a clock in the process, for the tests of an application. Begin with
+ * {@link createTestServer}.
+ *
+ * @module mcp-oauth-client/testing
+ */
+
 export { TestClock, testClock } from './clock.js';
 export {
   errorPage,

@@ -53,16 +53,36 @@ export interface TestServer {
   readonly familiesRevoked: number;
   /** With `rotation: 'grace'`, how often a used refresh token was taken again. */
   readonly secondUses: number;
-  /** The requests of one kind. */
+  /**
+   * The requests of one kind.
+   *
+   * @param kind - An endpoint, or one kind of request to it.
+   * @returns The requests in their order, those that failed included.
+   */
   received(kind: TestRequestKind): readonly TestRequest[];
-  /** How many requests of one kind came in. */
+  /**
+   * How many requests of one kind came in.
+   *
+   * @param kind - An endpoint, or one kind of request to it.
+   * @returns Their number, those that failed included.
+   */
   count(kind: TestRequestKind): number;
   /**
    * Lets requests of one kind, or `any`, fail: until the function that it returns is called, or within the bounds. Of several failures
    * for one request the latest counts.
+   *
+   * @param kind - An endpoint, one kind of request to it, or `any`.
+   * @param failure - How they fail.
+   * @param bounds - For how many requests, or for how many ms by the server's clock.
+   * @returns Ends it.
    */
   fail(kind: TestRequestKind | 'any', failure: TestFailure, bounds?: TestFailureBounds): () => void;
-  /** What was granted with an access token; `undefined` where the server does not take it. */
+  /**
+   * What was granted with an access token; `undefined` where the server does not take it.
+   *
+   * @param accessToken - What a request carried, or a session has.
+   * @returns Client, scopes and account.
+   */
   grantOf(accessToken: string): TestGrant | undefined;
   /** Refuses every access token issued so far; refresh tokens stay good. */
   endAccessTokens(): void;
@@ -70,15 +90,30 @@ export interface TestServer {
   endRefreshTokens(): void;
   /** Both: every session is over at the server. */
   endSessions(): void;
-  /** Ends the session that a token belongs to, as its owner may at the server's site; `false` where the token is not known. */
+  /**
+   * Ends the session that a token belongs to, as its owner may at the server's site; `false` where the token is not known.
+   *
+   * @param token - An access or a refresh token.
+   * @returns Whether the token was known.
+   */
   revoke(token: string): boolean;
   /** Forgets every client that registered itself. */
   forgetClients(): void;
-  /** Another authorization server takes over: it knows no client, no token and no code of the one before. The MCP server names it. */
+  /**
+   * Another authorization server takes over: it knows no client, no token and no code of the one before. The MCP server names it.
+   *
+   * @param issuer - The issuer identifier of the next one, a URL.
+   * @throws `TypeError` where it is no URL
+   */
   changeIssuer(issuer: string): void;
   /**
    * Opens an authorization URL, or the page where a device's code is entered, as a browser does. Resolves with the URL that the browser
    * is sent to, which is the callback, or `undefined` where a page is shown. See {@link scriptedUser} for a whole person.
+   *
+   * @param url - The URL of an `authorization_url` or `device_code` event.
+   * @param visitor - What the person does there. Default: agrees, as nobody in particular.
+   * @returns The callback, for `finishAuthorization`.
+   * @throws `TypeError` where the URL is of another host, or a planned failure says so
    */
   visit(url: string, visitor?: TestVisitor): Promise<string | undefined>;
 }
@@ -87,6 +122,8 @@ export interface TestServer {
  * An authorization server and a protected MCP server in this process, for the tests of an application: without options both do what the
  * specifications say, and every deviation and failure is a switch.
  *
+ * @param options - The switches, and where the server is.
+ * @returns The server. Nothing has to be closed.
  * @throws `TypeError` where `url` or `issuer` is no URL
  */
 export function createTestServer(options: TestServerOptions = {}): TestServer {

@@ -7,6 +7,8 @@ import { type ScriptedUser, scriptedUser } from './user.js';
  * Spread them into the options of `createAuthProvider` or `withOAuth`, before those that the test is about.
  *
  * @param user who signs in; default one who agrees to everything
+ * @param server - Where they sign in.
+ * @returns Four options, to be spread.
  */
 export function testOptions(
   server: TestServer,

@@ -33,15 +33,23 @@ export interface ScriptedUser {
   /**
    * Visits an authorization URL, or the page where a device's code is entered, answers, and delivers nothing. Resolves with the
    * callback, for `finishAuthorization`; with `undefined` where no callback comes.
+   *
+   * @param url - The URL of an `authorization_url` or `device_code` event.
+   * @returns The callback.
+   * @throws what {@link TestServer.visit} throws
    */
   visit(url: string): Promise<string | undefined>;
-  /** Resolves when every page that was opened so far has come to its end. */
+  /** Resolves when every page that was opened so far has come to its end. It never rejects: see `errors`. */
   settled(): Promise<void>;
 }
 
 /**
  * A person who signs in at a test server: walks the authorization in process and brings the callback back. Where the redirect URI is
  * http on loopback, that is a request to the listener that waits there, by the global `fetch`; else `onCallback` is called.
+ *
+ * @param server - Where they sign in.
+ * @param options - What they do. Default: agree, at once.
+ * @returns The person, whose `openBrowser` is the option of that name.
  */
 export function scriptedUser(server: TestServer, options: ScriptedUserOptions = {}): ScriptedUser {
   const own = { ...options };

@@ -1,9 +1,9 @@
 import { McpOAuthError } from '../errors.js';
+import { isJsonObject } from '../http/json.js';
+import { isVisibleAscii } from '../http/text.js';
 import type { TokenSet } from './token-set.js';
 
 const FORMAT_VERSION = 1;
-/** Visible ASCII. @see {@link https://www.rfc-editor.org/rfc/rfc6749.html#appendix-A.12 | RFC 6749 appendix A.12} */
-const HEADER_VALUE = /^[\x21-\x7e]+$/;
 
 /** The stored form of a token set: JSON with the version of its format. */
 export function encodeTokens(tokens: TokenSet): string {
@@ -22,20 +22,20 @@ export function decodeTokens(text: string): TokenSet {
     // The parser's message quotes the text, which holds secrets: it must not become the cause.
     throw unreadable('is not JSON');
   }
-  if (!isObject(content)) throw unreadable('is not an object');
+  if (!isJsonObject(content)) throw unreadable('is not an object');
   if (content.v !== FORMAT_VERSION) throw unreadable('was written in a format that this version does not know');
   const { tokens } = content;
-  if (!isObject(tokens)) throw unreadable('holds no token set');
+  if (!isJsonObject(tokens)) throw unreadable('holds no token set');
   const { accessToken, tokenType, issuedAt, expiresAt, refreshToken, scope, context } = tokens;
   const valid =
     isNonEmptyString(accessToken) &&
-    HEADER_VALUE.test(accessToken) &&
+    isVisibleAscii(accessToken) &&
     isNonEmptyString(tokenType) &&
     isTime(issuedAt) &&
     (expiresAt === undefined || isTime(expiresAt)) &&
     (refreshToken === undefined || isNonEmptyString(refreshToken)) &&
     (scope === undefined || (Array.isArray(scope) && scope.every((item) => typeof item === 'string'))) &&
-    (context === undefined || isObject(context));
+    (context === undefined || isJsonObject(context));
   if (!valid) throw unreadable('holds a malformed token set');
   return tokens as unknown as TokenSet;
 }
@@ -47,7 +47,7 @@ export function decodeTokens(text: string): TokenSet {
  */
 export function normalizeTokens(tokens: TokenSet, now: number): TokenSet | undefined {
   const given: Record<string, unknown> = { ...tokens };
-  if (!isNonEmptyString(given.accessToken) || !HEADER_VALUE.test(given.accessToken)) return undefined;
+  if (!isNonEmptyString(given.accessToken) || !isVisibleAscii(given.accessToken)) return undefined;
   const { accessToken, tokenType, issuedAt, expiresAt, refreshToken, scope, context } = given;
   return {
     accessToken,
@@ -56,7 +56,7 @@ export function normalizeTokens(tokens: TokenSet, now: number): TokenSet | undef
     ...(isTime(expiresAt) && { expiresAt }),
     ...(isNonEmptyString(refreshToken) && { refreshToken }),
     ...(Array.isArray(scope) && { scope: scope.filter((item): item is string => typeof item === 'string') }),
-    ...(isObject(context) && { context }),
+    ...(isJsonObject(context) && { context }),
   };
 }
 
@@ -66,10 +66,6 @@ function unreadable(what: string): McpOAuthError {
     `The stored session ${what}. Nothing was deleted. Use the version of this library that wrote it, or sign in again to replace it.`,
     { stage: 'store' },
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isNonEmptyString(value: unknown): value is string {

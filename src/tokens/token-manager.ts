@@ -14,6 +14,7 @@ import type { TokenSet } from './token-set.js';
 import { Waits } from './wait.js';
 
 const DEFAULT_REFRESH_TIMEOUT_MS = 30_000;
+/** Longer than the refresh of whoever holds the lock may take; a provider says `timeouts.lock`. */
 const DEFAULT_LOCK_TIMEOUT_MS = 60_000;
 /** After these, someone else may have done what was to be done under the lock. */
 const LOCK_FAILURES: ReadonlySet<McpOAuthErrorCode> = new Set(['lock_timeout', 'lease_lost']);
@@ -36,7 +37,12 @@ export class TokenManager {
   readonly #server: string | undefined;
   #refreshing: { readonly result: Promise<TokenSet | undefined>; readonly controller: AbortController } | undefined;
 
-  /** @throws {McpOAuthError} `invalid_options` where the store or the key is missing */
+  /**
+   * A manager of the session that `store` has at `key`. Nothing is read yet.
+   *
+   * @param options - At least `store` and `key`.
+   * @throws {McpOAuthError} `invalid_options` where the store or the key is missing
+   */
   constructor(options: TokenManagerOptions) {
     const { store, key, refresh, isRefreshable = hasRefreshToken, isFinal, clock, onEvent } = options;
     const { lockTimeoutMs, refreshTimeoutMs, server, random = Math.random } = options;
@@ -74,9 +80,11 @@ export class TokenManager {
    * In the window before its expiry (5 minutes or 20 % of the lifetime, whichever is less) it starts a refresh in the background,
    * at a point of the window's first part that differs from session to session. Where someone else in this process changed what is
    * stored, and the store can tell, the call waits until that was read.
+   *
    * @param options `signal` ends this call's wait, not the refresh that others wait for too
-   * @throws {McpOAuthError} `aborted`, `closed`; a retryable one (`network_error`, `timeout`, `server_unavailable`, `lock_timeout`)
-   * where the token is over and could not be refreshed now; `store_unreadable`, `store_failed`; what else the refresh failed with.
+   * @returns the access token
+   * @throws {McpOAuthError} `aborted`, `closed`; a retryable one (`network_error`, `timeout`, `server_unavailable`, `lock_timeout`,
+   * `lease_lost`) where the token is over and could not be refreshed now; `store_unreadable`, `store_failed`; what else the refresh failed with.
    * What is temporary is asked again by the next call, and from the second failure in a row on after 1 s and then twice as long each
    * time, up to 30 s (5 s where no word of the server came); anything else after 1 s and so on, up to 60 s; and never before a
    * `Retry-After` (of 5 minutes at most) is over. Until then calls fail with the last error at once.
@@ -87,7 +95,11 @@ export class TokenManager {
     return this.#obtain(options?.signal);
   }
 
-  /** The cached token set where it is known to be valid, without waiting. Starts the background refresh like {@link getAccessToken}. */
+  /**
+   * The cached token set where it is known to be valid, without waiting. Starts the background refresh like {@link getAccessToken}.
+   *
+   * @returns the token set, or `undefined` where a call that waits may know more. It never throws
+   */
   peek(): TokenSet | undefined {
     if (this.#cache.fresh !== undefined) return this.#cache.tokens;
     const tokens = this.#cache.usable;
@@ -99,6 +111,9 @@ export class TokenManager {
 
   /**
    * The session's tokens, valid or not. Reads the store only where nothing is in memory.
+   *
+   * @param options - `signal` ends this call's wait
+   * @returns the token set, or `undefined` where there is none
    * @throws {McpOAuthError} `aborted`, `closed`, `store_unreadable`, `store_failed`
    */
   async current(options?: { signal?: AbortSignal }): Promise<TokenSet | undefined> {
@@ -109,7 +124,9 @@ export class TokenManager {
 
   /**
    * Reads the store again and adopts what is newer there: another window or process may have signed in, refreshed or signed out.
+   *
    * @param options `lease`: of the session's key, where the caller holds its lock already
+   * @returns the token set, or `undefined` where there is none
    * @throws {McpOAuthError} `closed`, `store_unreadable`, `store_failed`
    */
   async reload(options?: { lease?: Lease }): Promise<TokenSet | undefined> {
@@ -123,7 +140,9 @@ export class TokenManager {
   /**
    * Replaces the session's tokens, after a sign-in. Where they cannot be stored they are used from memory,
    * `store_error` is reported, and they are written again with the next call.
-   * @param options `lease`: of the session's key, where the caller holds its lock already
+   *
+   * @param tokens - what was obtained; its times are in ms since the epoch
+   * @param options - `lease`: of the session's key, where the caller holds its lock already
    * @throws {McpOAuthError} `invalid_options` without an access token, `closed`
    */
   async setTokens(tokens: TokenSet, options?: { lease?: Lease }): Promise<void> {
@@ -152,6 +171,9 @@ export class TokenManager {
   /**
    * The resource server refused `rejectedAccessToken`: gives a newer token where memory or the store has one, else refreshes once.
    * Where the store cannot be read, what is in memory counts.
+   *
+   * @param rejectedAccessToken - the token that was refused; where another one is in use by now, that one is given
+   * @param options - `signal` ends this call's wait, not the refresh that others wait for too
    * @returns the token to try next, or `undefined` where someone has to sign in
    * @throws {McpOAuthError} as {@link getAccessToken}
    */

@@ -1,3 +1,4 @@
+import { atMost } from '../bounded-wait.js';
 import type { Clock } from '../clock.js';
 import type { McpOAuthError } from '../errors.js';
 import type { OnEvent } from '../events.js';
@@ -5,7 +6,6 @@ import type { Lease, TokenStore } from '../stores/token-store.js';
 import { TokenCache } from './token-cache.js';
 import { TokenRecord } from './token-record.js';
 import type { TokenSet } from './token-set.js';
-import { atMost } from './wait.js';
 
 /** How long calls wait for a store that is read again because someone else changed it, in ms. */
 const LONGEST_NEWS_MS = 5_000;

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import { abortError, McpOAuthError, type Stage } from '../errors.js';
+import { withinBounds } from '../http/index.js';
 
 type Listener = (signal: AbortSignal) => void;
 
@@ -59,50 +60,12 @@ export class Waits {
  * Runs `fn` with a signal that aborts with the first of `signals` or after `timeoutMs`, and stops waiting for it then,
  * whether `fn` obeys the signal or not.
  */
-export async function bounded<T>(
+export function bounded<T>(
   fn: (signal: AbortSignal) => Promise<T>,
   options: { clock: Clock; timeoutMs: number; stage: Stage; signals: readonly (AbortSignal | undefined)[] },
 ): Promise<T> {
-  const { clock, timeoutMs, stage, signals } = options;
-  const controller = new AbortController();
-  const unlisten = onAbort(signals, (signal) => controller.abort(abortError(signal, stage)));
-  const cancel = clock.schedule(timeoutMs, () => controller.abort(timedOut(timeoutMs, stage)), { keepAlive: true });
-  try {
-    controller.signal.throwIfAborted();
-    return await new Waits().until(fn(controller.signal), stage, controller.signal);
-  } finally {
-    cancel();
-    unlisten();
-  }
-}
-
-/** Waits for `promise`, but not longer than `timeoutMs`. Its outcome does not matter, and what was waited for goes on. */
-export function atMost(clock: Clock, timeoutMs: number, promise: Promise<unknown>): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.schedule(timeoutMs, resolve);
-    const settled = () => {
-      cancel();
-      resolve();
-    };
-    promise.then(settled, settled);
-  });
-}
-
-function onAbort(signals: readonly (AbortSignal | undefined)[], fn: Listener): () => void {
-  const removers: (() => void)[] = [];
-  for (const signal of signals) {
-    if (signal === undefined) continue;
-    if (signal.aborted) {
-      fn(signal);
-      break;
-    }
-    const listener = () => fn(signal);
-    signal.addEventListener('abort', listener, { once: true });
-    removers.push(() => signal.removeEventListener('abort', listener));
-  }
-  return () => {
-    for (const remove of removers) remove();
-  };
+  const late = () => timedOut(options.timeoutMs, options.stage);
+  return withinBounds({ ...options, late, keepAlive: true }, ({ signal, race }) => race(fn(signal)));
 }
 
 function timedOut(timeoutMs: number, stage: Stage): McpOAuthError {

@@ -14,6 +14,7 @@ const ROOMS: readonly (readonly string[])[] = [
     'errors.ts',
     'types.ts',
     'clock.ts',
+    'bounded-wait.ts',
     'events.ts',
     'diagnostics.ts',
     'client-key.ts',
@@ -23,7 +24,7 @@ const ROOMS: readonly (readonly string[])[] = [
     'tokens/token-set.ts',
   ],
   ['http/'],
-  ['pkce.ts', 'challenge.ts', 'scope.ts', 'dpop.ts', 'dpop/', 'oauth-error.ts'],
+  ['pkce.ts', 'challenge.ts', 'scope.ts', 'dpop/', 'oauth-error.ts'],
   ['discovery/'],
   ['registration/'],
   ['grants/'],
@@ -34,7 +35,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['browser/'],
   ['options.ts'],
   ['authorization/'],
-  ['replayable-request.ts', 'parked-requests.ts', 'probe.ts', 'request-init.ts', 'sign-out.ts', 'authorized-fetch.ts'],
+  ['replayable-request.ts', 'parked-requests.ts', 'probe.ts', 'authorized-fetch.ts'],
   ['adapters/'],
   ['auth-provider.ts'],
   ['with-oauth.ts'],
@@ -46,7 +47,7 @@ const ROOMS: readonly (readonly string[])[] = [
 
 /** Where Node is allowed. Everything else has to run in a browser or in Deno. */
 const NODE_ALLOWED =
-  /^(http\/connector\.ts|grants\/file-assertion\.ts|stores\/(file|keychain|redis)-[^/]+\.ts|loopback\/.+|cli\/.+)$/;
+  /^(http\/connector\.ts|grants\/file-assertion\.ts|stores\/((file|keychain|redis)-[^/]+|data-directory|default-store|process-notices)\.ts|loopback\/.+|cli\/.+)$/;
 
 /** Dependencies that only run on Node. */
 const NODE_PACKAGES = new Set(['undici', 'open', '@napi-rs/keyring', 'redis']);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { redact } from '../../src/http/text.js';
+import { redact } from '../../src/http/redact.js';
 import { describeAnswer, readErrorAnswer } from '../../src/oauth-error.js';
 
 const SECRETS = {

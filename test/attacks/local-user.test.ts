@@ -19,7 +19,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { dataDirectory } from '../../src/stores/file-data-directory.js';
+import { dataDirectory } from '../../src/stores/data-directory.js';
 import { entryName } from '../../src/stores/file-envelope.js';
 import { FileTokenStore } from '../../src/stores/file-token-store.js';
 

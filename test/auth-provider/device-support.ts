@@ -4,7 +4,7 @@ import { type PersonOptions, playPerson } from '../../examples/servers/person.js
 import { createAuthProviderOn } from '../../src/auth-provider.js';
 import { type AuthEvent, type AuthProvider, type AuthProviderOptions, MemoryTokenStore } from '../../src/index.js';
 import type { Surroundings } from '../../src/loopback/index.js';
-import { hostSystem } from '../../src/stores/file-default-store.js';
+import { hostSystem } from '../../src/stores/default-store.js';
 import { TestClock, until } from './support.js';
 
 export type DeviceCodeEvent = Extract<AuthEvent, { type: 'device_code' }>;

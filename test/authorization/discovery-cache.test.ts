@@ -49,6 +49,15 @@ describe('discoveryCache', () => {
     expect(events.map((event) => event.type)).toEqual(['discovered', 'discovered']);
   });
 
+  it('asks again after the clock was set back, which says nothing about the age of a result', async () => {
+    const { clock, load, moveTo } = setup();
+    clock.advance(MINUTE);
+    await load();
+    moveTo('https://two.example');
+    clock.advance(-MINUTE);
+    expect((await load()).issuer).toBe('https://two.example');
+  });
+
   it('asks again where it is told to, and after a drop', async () => {
     const { load, moveTo, cache } = setup();
     await load();

@@ -2,7 +2,7 @@ import { PassThrough, Writable } from 'node:stream';
 import type { World } from '../../src/cli/io.js';
 import { run } from '../../src/cli/run.js';
 import type { Clock } from '../../src/clock.js';
-import type { StoreSystem } from '../../src/stores/file-default-store.js';
+import type { StoreSystem } from '../../src/stores/default-store.js';
 import type { FetchLike } from '../../src/types.js';
 import { TestClock, until } from '../auth-provider/support.js';
 

@@ -82,6 +82,7 @@ describe('several authorization servers (RFC 9728 section 7.6)', () => {
 
   it.each<[string, Reply]>([
     ['503', json({}, 503)],
+    ["a proxy's 407", json({}, 407)],
     ['no answer', new TypeError('fetch failed')],
   ])('F4: does not change to another one because of a temporary failure: %s', async (_what, reply) => {
     const net = web({ [PRM]: prm(A, B), [location(A)]: reply, [location(B)]: metadata(B) });

@@ -80,6 +80,7 @@ describe('2025-03-26 forms are the last resort', () => {
     ['a 503 at the first location', { [PATH]: json({}, 503) }, 'server_unavailable'],
     ['a 502 at the root', { [ROOT]: json({}, 502) }, 'server_unavailable'],
     ['a 429', { [ROOT]: json({}, 429) }, 'server_unavailable'],
+    ["a proxy's 407", { [PATH]: json({}, 407), [ROOT]: json({}, 407) }, 'server_unavailable'],
     ['no answer', { [ROOT]: new TypeError('fetch failed') }, 'network_error'],
     ['a malformed document', { [ROOT]: raw('{', 'application/json') }, 'invalid_response'],
     ['a document for another resource', { [ROOT]: { resource: 'https://x.example' } }, 'resource_mismatch'],

@@ -171,7 +171,7 @@ describe('answers that are not metadata', () => {
 });
 
 describe('what is temporary', () => {
-  it.each([500, 502, 503, 429, 408, 425])('F30: %i at a guessed location is "try again"', async (status) => {
+  it.each([500, 502, 503, 429, 408, 425, 407])('F30: %i at a guessed location is "try again"', async (status) => {
     const clock = quickClock();
     const net = web({ [PATH]: json({}, status), [ROOT]: METADATA });
     const error = await rejection(discoverProtectedResource(SERVER, { fetch: net.fetch, clock }));

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
-import { getAuthProvider, McpOAuthError, type McpOAuthErrorCode } from '../../src/index.js';
+import { findMcpOAuthError, getAuthProvider, McpOAuthError, type McpOAuthErrorCode } from '../../src/index.js';
 import { closers, FOUR, isSse, open, person, rejection, signingIn, urlFor } from '../with-oauth/support.js';
 import { documentText, runBlock } from './run-block.js';
 
@@ -66,13 +66,13 @@ describe('the table of errors', () => {
 describe('the blocks of the errors guide', () => {
   type Blocks = {
     reactionTo: (error: McpOAuthError) => string;
-    oauthErrorIn: (thrown: unknown) => McpOAuthError | undefined;
+    reasonOf: (thrown: unknown) => string;
     logLine: (error: McpOAuthError) => string;
     patiently: <T>(work: () => Promise<T>, attempts?: number, firstPauseMs?: number) => Promise<T>;
   };
   let blocks: Blocks;
   beforeAll(async () => {
-    const names = ['function reactionTo', 'function oauthErrorIn', 'function logLine', 'function patiently'];
+    const names = ['function reactionTo', 'function reasonOf', 'function logLine', 'function patiently'];
     blocks = Object.assign({}, ...(await Promise.all(names.map((name) => runBlock<object>(PATH, name)))));
   });
 
@@ -90,10 +90,12 @@ describe('the blocks of the errors guide', () => {
   it('find the error under what a host wrapped, and nothing where there is none', () => {
     const error = errorOf('timeout');
     const wrapped = new Error('host', { cause: new Error('sdk', { cause: error }) });
-    expect(blocks.oauthErrorIn(wrapped)).toBe(error);
+    expect(findMcpOAuthError(wrapped)).toBe(error);
+    expect(blocks.reasonOf(wrapped)).toBe('timeout: A message.');
+    expect(blocks.reasonOf('text')).toBe('text');
     const circle: Error & { cause?: unknown } = new Error('circle');
     circle.cause = circle;
-    expect([circle, new Error('other'), 'text', undefined].map((thrown) => blocks.oauthErrorIn(thrown))).toEqual([
+    expect([circle, new Error('other'), 'text', undefined].map((thrown) => findMcpOAuthError(thrown))).toEqual([
       undefined,
       undefined,
       undefined,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../../src/clock.js';
-import type { StoreSystem } from '../../src/stores/file-default-store.js';
+import type { StoreSystem } from '../../src/stores/default-store.js';
 import { openKeychain } from '../../src/stores/keychain-backend.js';
 import { KeychainTokenStore } from '../../src/stores/keychain-token-store.js';
 import type { TokenStore } from '../../src/stores/token-store.js';

@@ -34,6 +34,7 @@ const EXPORTS = [
   'enterpriseManaged',
   'exchangeCode',
   'extensionCapabilities',
+  'findMcpOAuthError',
   'generateCodeChallenge',
   'generateCodeVerifier',
   'generateProofKey',

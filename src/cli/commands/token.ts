@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { AuthProvider } from '../../auth-provider.js';
 import { isMcpOAuthError, McpOAuthError } from '../../errors.js';
+import { isVisibleAscii } from '../../http/text.js';
 import { CommandError } from '../command-error.js';
 import { EXIT } from '../exit-code.js';
 import type { Io } from '../io.js';
@@ -44,7 +45,7 @@ export function registerToken(program: Command, io: Io): void {
       const token = (await validToken(provider, io)) ?? (await signIn(provider, interactive, io));
       screen.end();
       // Checked here too: it goes into a command line's header.
-      if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
+      if (token === undefined || !isVisibleAscii(token)) {
         throw new CommandError(
           'invalid_token',
           'The stored access token cannot stand in a header, so it is not printed.',

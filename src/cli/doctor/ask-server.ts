@@ -1,5 +1,6 @@
 import { isMcpOAuthError, McpOAuthError } from '../../errors.js';
 import { displayUrl, safeCause, withinBounds } from '../../http/index.js';
+import { causesOf } from '../causes.js';
 import type { Examination } from './examination.js';
 import { answered, unanswered } from './exchange-record.js';
 
@@ -109,7 +110,7 @@ export function isEventStream(response: Response): boolean {
 function unreachable(server: URL, error: unknown): McpOAuthError {
   const cause = safeCause(error);
   const reasons: string[] = [];
-  for (let at: unknown = cause; at instanceof Error; at = at.cause) {
+  for (const at of causesOf(cause)) {
     if ('code' in at && typeof at.code === 'string' && !reasons.includes(at.code)) reasons.push(at.code);
   }
   if (reasons.includes('UND_ERR_HEADERS_OVERFLOW')) {
@@ -126,9 +127,3 @@ function unreachable(server: URL, error: unknown): McpOAuthError {
     { stage: 'resource', cause, url: server.origin },
   );
 }
-
-/** The headers of a POST as a transport sends it. */
-export const JSON_HEADERS = {
-  'content-type': 'application/json',
-  accept: 'application/json, text/event-stream',
-} as const;

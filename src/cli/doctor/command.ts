@@ -4,8 +4,8 @@ import type { FetchLike } from '../../types.js';
 import { DOCTOR_EXIT_CODES_HELP } from '../exit-code.js';
 import { absoluteUrl, addedHost, secondsUpTo } from '../option-values.js';
 import { addExamples, urlArgument } from '../options.js';
+import { painterWhere } from '../style.js';
 import { examine } from './examine.js';
-import { painter } from './paint.js';
 import { type PrintOptions, printStep } from './print-step.js';
 import { printEnd, printHead } from './print-summary.js';
 import { createReferences } from './references.js';
@@ -92,7 +92,7 @@ async function examineAloud(options: Parameters<typeof examine>[0], flags: Flags
   const print: PrintOptions = {
     columns: Math.min(Math.max(io.stdout.columns ?? 80, 60), 100),
     verbose: flags.verbose === true,
-    paint: painter(io.color),
+    paint: painterWhere(io.color),
     references: createReferences(),
   };
   const write = (lines: readonly string[]) => void io.stdout.write(`${lines.join('\n')}\n`);

@@ -4,6 +4,7 @@ import type { Http } from '../../http/index.js';
 import { type JsonObject, parseJsonObject } from '../../http/json.js';
 import { resolveClient } from '../../registration/index.js';
 import { MemoryTokenStore } from '../../stores/memory-token-store.js';
+import { DEFAULT_CLIENT_NAME } from '../../types.js';
 import type { Examination } from './examination.js';
 
 /** Which way to a client id a sign-in would take. */
@@ -44,7 +45,7 @@ export async function chooseRegistration(
       store: new MemoryTokenStore({ clock }),
       onEvent: () => undefined,
       mode: 'auto',
-      clientMetadata: { client_name: 'MCP client' },
+      clientMetadata: { client_name: DEFAULT_CLIENT_NAME },
       ...(signal === undefined ? {} : { signal }),
       ...(clientId === undefined ? {} : { clientInformation: { client_id: clientId } }),
       ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl }),

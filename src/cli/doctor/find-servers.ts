@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.js';
+import { MOST_AUTHORIZATION_SERVERS } from '../../discovery/discover.js';
 import {
   type Discovery,
   discover,
@@ -25,9 +26,6 @@ export interface Outcome {
   readonly error?: McpOAuthError;
 }
 
-/** As many as `discover()` tries. */
-const MOST_SERVERS = 5;
-
 /** Looks for the metadata of each listed authorization server, also behind the first that works. */
 export async function findServers(
   { recorder, options }: Examination,
@@ -35,7 +33,7 @@ export async function findServers(
 ): Promise<FoundServer[]> {
   const { clock, signal } = options;
   const found: FoundServer[] = [];
-  for (const issuer of (resource?.authorizationServers ?? []).slice(0, MOST_SERVERS)) {
+  for (const issuer of (resource?.authorizationServers ?? []).slice(0, MOST_AUTHORIZATION_SERVERS)) {
     try {
       const metadata = await discoverAuthorizationServer(issuer, { http: recorder.http, clock, signal });
       found.push({ issuer, metadata, exchanges: recorder.take() });

@@ -1,3 +1,4 @@
+import { stringList } from '../../discovery/fetch-document.js';
 import { isMcpOAuthError } from '../../errors.js';
 import { createHttp, excerpt } from '../../http/index.js';
 import type { JsonObject } from '../../http/json.js';
@@ -7,13 +8,17 @@ import type { ClientMetadata } from '../../types.js';
 import { DEFAULT_REDIRECT } from './dry-registration.js';
 import type { Examination } from './examination.js';
 import { jsonIn } from './exchange-record.js';
-import { listOf, shownList } from './members.js';
+import { shownList } from './members.js';
 import { NORMS } from './norms.js';
 import { recordingHttp } from './recorder.js';
 import type { StepLog } from './step-log.js';
 
-/** Fetches the Client ID Metadata Document as an authorization server does, without redirects, and checks it. */
-export async function examineDocument(log: StepLog, url: string, examination: Examination): Promise<void> {
+/** Fetches the Client ID Metadata Document as an authorization server does, without redirects, checks it, and returns what it is. */
+export async function examineDocument(
+  log: StepLog,
+  url: string,
+  examination: Examination,
+): Promise<JsonObject | undefined> {
   const { options, redirects, recorder } = examination;
   const { clock, network, fetch, timeoutMs, signal } = options;
   // The user named this URL: it is its own anchor.
@@ -22,17 +27,18 @@ export async function examineDocument(log: StepLog, url: string, examination: Ex
   try {
     // As a registration, since that follows no redirect.
     const response = await http.request('registration', url, { method: 'GET', signal });
-    judgeAnswer(log, url, response, await response.text());
+    return judgeAnswer(log, url, response, await response.text());
   } catch (error) {
     if (!isMcpOAuthError(error) || error.code === 'aborted') throw error;
     log.refused('document', error, NORMS.document, 'Serve the document at its URL, to everyone, with status 200.');
+    return undefined;
   } finally {
     for (const record of take()) recorder.add(record);
     await inner.close();
   }
 }
 
-function judgeAnswer(log: StepLog, url: string, response: Response, text: string): void {
+function judgeAnswer(log: StepLog, url: string, response: Response, text: string): JsonObject | undefined {
   const document = jsonIn(text);
   if (response.status !== 200 || document === undefined) {
     const what = response.status === 200 ? 'no JSON object' : `status ${response.status}`;
@@ -42,7 +48,7 @@ function judgeAnswer(log: StepLog, url: string, response: Response, text: string
       remedy: 'Serve the JSON document there with status 200.',
       ...(isTemporary ? { temporary: true as const } : {}),
     });
-    return;
+    return undefined;
   }
   const type = response.headers.get('content-type') ?? '';
   if (!/^application\/(?:[^/;\s]+\+)?json\b/i.test(type)) {
@@ -50,10 +56,11 @@ function judgeAnswer(log: StepLog, url: string, response: Response, text: string
     log.add('warning', 'document-type', message, NORMS.document, { remedy: 'Serve it as application/json.' });
   }
   judgeMembers(log, url, document);
+  return document;
 }
 
 function judgeMembers(log: StepLog, url: string, document: JsonObject): void {
-  const redirects = listOf(document['redirect_uris']);
+  const redirects = stringList(document['redirect_uris']);
   log.fact('document: redirect_uris', shownList(redirects));
   const method = document['token_endpoint_auth_method'];
   log.fact('document: token_endpoint_auth_method', typeof method === 'string' ? excerpt(method, 60) : undefined);
@@ -73,12 +80,20 @@ function judgeMembers(log: StepLog, url: string, document: JsonObject): void {
   }
   log.add('ok', 'document', 'The document is there, names its own URL, and keeps the rules.', NORMS.document);
   judgeRedirects(log, redirects ?? []);
-  if (method !== undefined && method !== 'none') {
-    const message = 'The document names a way to authenticate, but with a document as its id this SDK sends none.';
-    log.add('warning', 'document-auth-method', message, NORMS.document, {
-      remedy: 'Set token_endpoint_auth_method to none.',
-    });
+  judgeMethod(log, method);
+}
+
+function judgeMethod(log: StepLog, method: unknown): void {
+  if (method === undefined || method === 'none') return;
+  if (method === 'private_key_jwt') {
+    const message = 'The document says that the client authenticates with a key. Servers refuse it without one.';
+    const remedy = 'Set `clientKey` in the application to the private key of the pair.';
+    log.add('note', 'document-auth-method', message, NORMS.document, { remedy });
+    return;
   }
+  const message = 'The document names a way to authenticate that this SDK does not have.';
+  const remedy = 'Set token_endpoint_auth_method to none, or to private_key_jwt with `clientKey` in the application.';
+  log.add('warning', 'document-auth-method', message, NORMS.document, { remedy });
 }
 
 function judgeRedirects(log: StepLog, redirects: readonly string[]): void {

@@ -1,9 +1,9 @@
-import { assertPkceSupported } from '../../discovery/index.js';
+import { stringList } from '../../discovery/fetch-document.js';
+import { assertPkceSupported, assertPlainRequestsTaken } from '../../discovery/index.js';
 import { isMcpOAuthError } from '../../errors.js';
 import { excerpt, type Http } from '../../http/index.js';
 import type { JsonObject } from '../../http/json.js';
 import type { AuthorizationServerMetadata } from '../../types.js';
-import { listOf } from './members.js';
 import { NORMS } from './norms.js';
 import { judgeOddMembers } from './odd-members.js';
 import { judgeProvider } from './providers.js';
@@ -27,7 +27,7 @@ export function judgeMetadata(log: StepLog, context: MetadataContext): void {
   judgePkce(log, context);
   judgeIss(log, metadata);
   judgeGrants(log, metadata);
-  judgePushedRequests(log, metadata);
+  judgeRequests(log, context);
   judgeOddMembers(log, raw, NORMS.serverMembers);
   judgeProvider(log, issuer);
 }
@@ -98,7 +98,7 @@ function judgeIss(
 }
 
 function judgeGrants(log: StepLog, metadata: AuthorizationServerMetadata): void {
-  const grants = listOf(metadata.grant_types_supported);
+  const grants = stringList(metadata.grant_types_supported);
   if (grants !== undefined && !grants.includes('authorization_code')) {
     const message = 'It does not list the authorization_code grant. It is tried all the same.';
     const remedy = 'The operator has to list it, or does not offer what MCP needs.';
@@ -109,22 +109,27 @@ function judgeGrants(log: StepLog, metadata: AuthorizationServerMetadata): void 
       'It does not list the refresh_token grant: when the access token ends, the user may have to sign in again.';
     log.add('note', 'refresh-token', message, NORMS.refreshTokens);
   }
-  const types = listOf(metadata.response_types_supported);
+  const types = stringList(metadata.response_types_supported);
   if (types !== undefined && !types.includes('code')) {
     const message = 'It does not list the response type code. It is asked for all the same.';
     log.add('warning', 'response-types', message, NORMS.serverMembers, { remedy: 'The operator has to list it.' });
   }
-  if (listOf(metadata.scopes_supported)?.includes('offline_access') === true) {
+  if (stringList(metadata.scopes_supported)?.includes('offline_access') === true) {
     const message =
       'It offers offline_access, which is added to the scopes, if any, so that the session outlives its token.';
     log.add('ok', 'offline-access', message, NORMS.refreshTokens);
   }
 }
 
-function judgePushedRequests(log: StepLog, metadata: AuthorizationServerMetadata): void {
-  if (metadata['require_pushed_authorization_requests'] !== true) return;
-  const message =
-    'It takes pushed authorization requests only, which this version does not send: it will refuse the browser.';
-  const remedy = 'The operator can allow plain authorization requests; there is no option that helps.';
-  log.add('problem', 'pushed-requests', message, NORMS.pushed, { remedy });
+/** Whether it takes an authorization request as the library sends it. */
+function judgeRequests(log: StepLog, { metadata, issuer }: MetadataContext): void {
+  try {
+    assertPlainRequestsTaken({ authorizationServer: metadata, issuer });
+  } catch (error) {
+    if (!isMcpOAuthError(error)) throw error;
+    const norm = metadata['require_pushed_authorization_requests'] === true ? NORMS.pushed : NORMS.signed;
+    const remedy =
+      'The operator can allow plain authorization requests. A sign-in by device code, where it is offered, needs none.';
+    log.refused('pushed-requests', error, norm, remedy);
+  }
 }

@@ -1,11 +1,10 @@
+import { MOST_AUTHORIZATION_SERVERS } from '../../discovery/discover.js';
+import { stringList } from '../../discovery/fetch-document.js';
 import type { ProtectedResource } from '../../discovery/index.js';
 import type { JsonObject } from '../../http/json.js';
-import { listOf } from './members.js';
 import { NORMS } from './norms.js';
 import { judgeOddMembers } from './odd-members.js';
 import type { StepLog } from './step-log.js';
-
-const MOST_TRIED = 5;
 
 /** What the metadata is held against. */
 export interface ResourceContext {
@@ -19,8 +18,8 @@ export interface ResourceContext {
 export function judgeResource(log: StepLog, resource: ProtectedResource, context: ResourceContext): void {
   judgeIdentifier(log, resource.resource, context.canonical);
   judgeServers(log, resource.authorizationServers.length);
-  judgeScopes(log, listOf(resource.metadata.scopes_supported), context.challengeHasScope);
-  const methods = listOf(resource.metadata['bearer_methods_supported']);
+  judgeScopes(log, stringList(resource.metadata.scopes_supported), context.challengeHasScope);
+  const methods = stringList(resource.metadata['bearer_methods_supported']);
   if (methods !== undefined && !methods.includes('header')) {
     const message =
       'It does not list the Authorization header among the ways to send a token, but that is how it is sent.';
@@ -67,7 +66,7 @@ function judgeServers(log: StepLog, count: number): void {
   } else if (count === 1) {
     log.add('ok', 'authorization-servers', 'It lists one authorization server.', NORMS.resourceMetadata);
   } else {
-    const cut = count > MOST_TRIED ? ` Only the first ${MOST_TRIED} are tried.` : '';
+    const cut = count > MOST_AUTHORIZATION_SERVERS ? ` Only the first ${MOST_AUTHORIZATION_SERVERS} are tried.` : '';
     const message = `It lists ${count} authorization servers. The first that works is used.${cut}`;
     log.add('note', 'authorization-servers', message, NORMS.severalServers);
   }

@@ -1,12 +1,16 @@
 import { excerpt } from '../../http/index.js';
 import { parseForm } from '../../http/normalize-token.js';
-import { type OAuthErrorAnswer, readErrorAnswer } from '../../oauth-error.js';
+import { isNoEndpoint, type OAuthErrorAnswer, readErrorAnswer } from '../../oauth-error.js';
 import { jsonIn } from './exchange-record.js';
 import { NORMS } from './norms.js';
 import type { StepLog } from './step-log.js';
 
-const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
-const NOT_AVAILABLE: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
+const UNAVAILABLE: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
+
+/** Statuses that say that it is a matter of time. A 500 to an empty request is often no more than a careless server. */
+export function isUnavailable(status: number): boolean {
+  return UNAVAILABLE.has(status);
+}
 
 /** What the answer to an empty POST says about a token endpoint: it should be an OAuth error. */
 export async function judgeTokenAnswer(log: StepLog, response: Response): Promise<void> {
@@ -14,11 +18,11 @@ export async function judgeTokenAnswer(log: StepLog, response: Response): Promis
   const text = await response.clone().text();
   const answer = await readErrorAnswer(response, []);
   const says = `The token endpoint answers an empty POST with ${status}`;
-  if (NO_ENDPOINT.has(status) && answer.error === undefined) {
+  if (isNoEndpoint(status) && answer.error === undefined) {
     log.add('problem', 'token-endpoint', `${says}: there is none at this URL.`, NORMS.tokenEndpoint, {
       remedy: 'The operator of the authorization server has to correct token_endpoint.',
     });
-  } else if (NOT_AVAILABLE.has(status)) {
+  } else if (isUnavailable(status)) {
     const details = { remedy: 'Run it again later.', code: 'server_unavailable', temporary: true } as const;
     log.add('problem', 'token-endpoint', `${says}: it is not available.`, NORMS.tokenEndpoint, details);
   } else if (status >= 500) {

@@ -1,3 +1,4 @@
+import { stringList } from '../../discovery/fetch-document.js';
 import { excerpt } from '../../http/index.js';
 import type { JsonObject } from '../../http/json.js';
 
@@ -6,13 +7,7 @@ const MOST_NAMES = 8;
 
 /** A list of strings that a server sent, fit to be shown; `undefined` where it is none. */
 export function shownList(value: unknown): readonly string[] | undefined {
-  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) return undefined;
-  return value.map((item) => excerpt(item, LONGEST_ITEM));
-}
-
-/** The member as a list of strings, for a question to it. */
-export function listOf(value: unknown): readonly string[] | undefined {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
+  return stringList(value)?.map((item) => excerpt(item, LONGEST_ITEM));
 }
 
 /** The names of members that are null, or are text where they have to be true or false, or no list where they have to be one. */
@@ -27,6 +22,7 @@ const BOOLEANS: ReadonlySet<string> = new Set([
   'client_id_metadata_document_supported',
   'dpop_bound_access_tokens_required',
   'require_pushed_authorization_requests',
+  'require_signed_request_object',
 ]);
 
 /** What in a document deviates by shape; the library reads over it. */

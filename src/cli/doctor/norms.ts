@@ -99,6 +99,7 @@ export const NORMS = {
   ),
   s256: rfc(7636, '4.2', 'S256 is the method for every client that can compute it.'),
   pushed: rfc(9126, '5', 'require_pushed_authorization_requests says that no other authorization request is taken.'),
+  signed: rfc(9101, '10.5', 'require_signed_request_object says that no other authorization request is taken.'),
   iss: rfc(
     9207,
     '2.3',

@@ -1,6 +1,7 @@
 import { withFlags } from '../library-words.js';
+import type { Paint } from '../style.js';
 import { hang, table, wrap } from './layout.js';
-import { type Paint, SIGNS } from './paint.js';
+import { SIGNS } from './paint.js';
 import type { References } from './references.js';
 import type { ExchangeRecord, Fact, Finding, Norm, Step } from './report.js';
 

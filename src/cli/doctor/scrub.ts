@@ -1,4 +1,5 @@
-import { displayUrl, parseUrl, redactor } from '../../http/text.js';
+import { redactor } from '../../http/redact.js';
+import { displayUrl, parseUrl, UNFIT } from '../../http/text.js';
 
 /** A copy with every text in it made fit to be shown. */
 export type Scrub = <T>(value: T) => T;
@@ -6,8 +7,6 @@ export type Scrub = <T>(value: T) => T;
 const LONGEST_TEXT = 6_000;
 /** A shorter value is no key that anyone relies on, and cutting out a word like `true` would spoil every sentence. */
 const SHORTEST_KEY = 8;
-/** Everything that steers a terminal or a reader; a line break may stay. */
-const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /**
  * The last thing that sees a report before it is shown: no text in it steers a terminal, none is endless, and none

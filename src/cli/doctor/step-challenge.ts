@@ -1,7 +1,8 @@
 import { type Challenge, findAuthChallenge, parseChallenges } from '../../challenge.js';
 import { excerpt } from '../../http/index.js';
+import { JSON_HEADERS, PING } from '../../probe.js';
 import { parseScope } from '../../scope.js';
-import { askServer, JSON_HEADERS, type ServerAnswer } from './ask-server.js';
+import { askServer, type ServerAnswer } from './ask-server.js';
 import type { Drawn, Examination } from './examination.js';
 import { judgeGet } from './judge-get.js';
 import { judgePost } from './judge-post.js';
@@ -9,7 +10,6 @@ import { NORMS } from './norms.js';
 import type { Step } from './report.js';
 import { StepLog } from './step-log.js';
 
-const PING = JSON.stringify({ jsonrpc: '2.0', id: 'authorization-probe', method: 'ping' });
 const INITIALIZE = JSON.stringify({
   jsonrpc: '2.0',
   id: 'authorization-probe',

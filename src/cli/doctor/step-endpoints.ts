@@ -1,10 +1,13 @@
+import { stringList } from '../../discovery/fetch-document.js';
 import type { Discovery } from '../../discovery/index.js';
 import { isMcpOAuthError } from '../../errors.js';
+import { DEVICE_CODE_GRANT } from '../../grant.js';
 import { excerpt } from '../../http/index.js';
+import { isNoEndpoint } from '../../oauth-error.js';
 import type { AuthorizationServerMetadata, ResourceMetadata } from '../../types.js';
 import type { Examination } from './examination.js';
-import { judgeTokenAnswer } from './judge-token-answer.js';
-import { listOf, shownList } from './members.js';
+import { isUnavailable, judgeTokenAnswer } from './judge-token-answer.js';
+import { shownList } from './members.js';
 import { NORMS } from './norms.js';
 import type { Step } from './report.js';
 import { StepLog } from './step-log.js';
@@ -40,7 +43,7 @@ async function askAuthorizationEndpoint(log: StepLog, url: string, { recorder, o
     );
   if (status === undefined) return;
   const says = `The authorization endpoint answers a GET without parameters with ${status}`;
-  if ([404, 405, 410, 501].includes(status)) {
+  if (isNoEndpoint(status)) {
     const remedy = 'The operator of the authorization server has to correct authorization_endpoint.';
     log.add(
       'problem',
@@ -51,7 +54,7 @@ async function askAuthorizationEndpoint(log: StepLog, url: string, { recorder, o
         remedy,
       },
     );
-  } else if (isTemporary(status)) {
+  } else if (isUnavailable(status)) {
     log.add('problem', 'authorization-endpoint', `${says}: it is not available.`, NORMS.authorizationEndpoint, {
       remedy: 'Run it again later.',
       temporary: true,
@@ -72,11 +75,6 @@ async function askTokenEndpoint(log: StepLog, url: string, { recorder, options }
     const remedy = error.retryable ? undefined : 'The operator has to answer at the token endpoint itself.';
     log.refused('token-endpoint', error, NORMS.tokenEndpoint, remedy);
   }
-}
-
-/** Statuses that say that it is a matter of time. A 500 to an empty request is often no more than a careless server. */
-function isTemporary(status: number): boolean {
-  return [408, 425, 429, 502, 503, 504].includes(status);
 }
 
 function judgeRevocation(
@@ -103,8 +101,8 @@ function judgeDevice(log: StepLog, metadata: AuthorizationServerMetadata): void 
     log.add('note', 'device', message, NORMS.device);
     return;
   }
-  const grants = listOf(supported);
-  if (grants !== undefined && !grants.includes('urn:ietf:params:oauth:grant-type:device_code')) {
+  const grants = stringList(supported);
+  if (grants !== undefined && !grants.includes(DEVICE_CODE_GRANT)) {
     const message = 'It names a device authorization endpoint, but does not list the device_code grant.';
     log.add('note', 'device', message, NORMS.device, { remedy: 'The operator should list the grant.' });
     return;
@@ -115,8 +113,8 @@ function judgeDevice(log: StepLog, metadata: AuthorizationServerMetadata): void 
 }
 
 function judgeDpop(log: StepLog, metadata: AuthorizationServerMetadata, resource: ResourceMetadata | undefined): void {
-  const algorithms = listOf(metadata.dpop_signing_alg_values_supported);
-  const atResource = listOf(resource?.['dpop_signing_alg_values_supported']);
+  const algorithms = stringList(metadata.dpop_signing_alg_values_supported);
+  const atResource = stringList(resource?.['dpop_signing_alg_values_supported']);
   log.fact('dpop_signing_alg_values_supported', shownList(algorithms));
   if (algorithms === undefined && atResource === undefined) return;
   const both = algorithms !== undefined && atResource !== undefined;

@@ -1,9 +1,10 @@
+import { stringList } from '../../discovery/fetch-document.js';
 import type { Discovery } from '../../discovery/index.js';
 import { excerpt } from '../../http/index.js';
+import type { JsonObject } from '../../http/json.js';
 import { chooseRegistration, type RegistrationWay } from './dry-registration.js';
 import type { Examination } from './examination.js';
 import { examineDocument } from './judge-document.js';
-import { listOf } from './members.js';
 import { NORMS } from './norms.js';
 import type { Step } from './report.js';
 import { StepLog } from './step-log.js';
@@ -24,9 +25,9 @@ export async function stepRegistration(
   judgeDocuments(log, documents === true, examination);
   judgeWay(log, way, discovery);
   const isUrl = way.kind !== undefined || way.error.code !== 'invalid_options';
-  if (clientMetadataUrl !== undefined && isUrl) {
-    await examineDocument(log, clientMetadataUrl, examination);
-  }
+  const document =
+    clientMetadataUrl !== undefined && isUrl ? await examineDocument(log, clientMetadataUrl, examination) : undefined;
+  judgeAuthentication(log, way, stringList(metadata.token_endpoint_auth_methods_supported), document);
   return { step: log.finish(examination.recorder.take()), way };
 }
 
@@ -50,18 +51,15 @@ function judgeDocuments(log: StepLog, supported: boolean, { options }: Examinati
   }
 }
 
-function judgeWay(log: StepLog, way: RegistrationWay, { authorizationServer, hasMetadata }: Discovery): void {
-  const methods = listOf(authorizationServer.token_endpoint_auth_methods_supported);
+function judgeWay(log: StepLog, way: RegistrationWay, { hasMetadata }: Discovery): void {
   if (way.kind === undefined) {
     log.refused('registration', way.error, NORMS.registration, noWay(way.error.code));
   } else if (way.kind === 'pre-registered') {
     const message =
       'The client id of --client-id would be used. Whether the server knows it is only seen at a sign-in.';
     log.add('ok', 'registration', message, NORMS.registration);
-    judgePublicClient(log, methods, 'The client has no secret');
   } else if (way.kind === 'cimd') {
     log.add('ok', 'registration', 'The URL of the metadata document would be the client id.', NORMS.documents);
-    judgePublicClient(log, methods, 'Such a client has no secret');
   } else judgeDynamic(log, way, hasMetadata);
 }
 
@@ -80,12 +78,28 @@ function judgeDynamic(
   log.add('skipped', 'registers', message, NORMS.dynamic, { remedy });
 }
 
-/** Whether the token endpoint takes a client that proves nothing. */
-function judgePublicClient(log: StepLog, methods: readonly string[] | undefined, who: string): void {
-  if (methods === undefined || methods.includes('none')) return;
+/** Whether the token endpoint takes a client that authenticates with nothing, or with the key that its document names. */
+function judgeAuthentication(
+  log: StepLog,
+  { kind }: RegistrationWay,
+  methods: readonly string[] | undefined,
+  document: JsonObject | undefined,
+): void {
+  if ((kind !== 'pre-registered' && kind !== 'cimd') || methods === undefined) return;
+  const hasKey = kind === 'cimd' && document?.['token_endpoint_auth_method'] === KEY;
+  if (methods.includes(hasKey ? KEY : 'none')) return;
+  const who = kind === 'cimd' ? `The document names ${hasKey ? KEY : 'no key'}` : 'The client has no secret';
   const message = `${who}, but the server lists only ${excerpt(methods.join(', '))}.`;
-  const remedy = 'Where it refuses the client: set `clientInformation` with its `client_secret`.';
-  log.add('warning', 'auth-method', message, NORMS.authMethods, { remedy });
+  log.add('warning', 'auth-method', message, NORMS.authMethods, { remedy: otherMethod(kind, methods) });
+}
+
+const KEY = 'private_key_jwt';
+
+function otherMethod(kind: 'pre-registered' | 'cimd', methods: readonly string[]): string {
+  if (kind === 'cimd' && methods.includes(KEY)) {
+    return `Name ${KEY} and the public key in the document, and set \`clientKey\` in the application.`;
+  }
+  return 'Where it refuses the client: set `clientInformation` with its `client_secret`.';
 }
 
 function noWay(code: string): string {

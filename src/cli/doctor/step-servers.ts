@@ -1,3 +1,4 @@
+import { stringList } from '../../discovery/fetch-document.js';
 import { assertPkceSupported, type Discovery, type ProtectedResource } from '../../discovery/index.js';
 import { authorizationServerLocations } from '../../discovery/well-known.js';
 import type { McpOAuthError } from '../../errors.js';
@@ -6,7 +7,7 @@ import type { AuthorizationServerMetadata } from '../../types.js';
 import type { Drawn, Examination } from './examination.js';
 import { decide, type FoundServer, findServers, type Outcome } from './find-servers.js';
 import { judgeMetadata } from './judge-metadata.js';
-import { listOf, shownList } from './members.js';
+import { shownList } from './members.js';
 import { NORMS } from './norms.js';
 import type { Recorder } from './recorder.js';
 import type { Norm, Step } from './report.js';
@@ -142,7 +143,7 @@ function factsOf(log: StepLog, metadata: AuthorizationServerMetadata): void {
     const value = metadata[name];
     log.fact(name, typeof value === 'string' ? excerpt(value) : undefined);
   }
-  for (const name of SHOWN_LISTS) log.fact(name, shownList(listOf(metadata[name])));
+  for (const name of SHOWN_LISTS) log.fact(name, shownList(stringList(metadata[name])));
   const iss = metadata.authorization_response_iss_parameter_supported;
   log.fact('authorization_response_iss_parameter_supported', typeof iss === 'boolean' ? iss : undefined);
 }

@@ -1,9 +1,9 @@
-import { assertPkceSupported, type Discovery } from '../../discovery/index.js';
+import { stringList } from '../../discovery/fetch-document.js';
+import { assertPkceSupported, assertPlainRequestsTaken, type Discovery } from '../../discovery/index.js';
 import { excerpt } from '../../http/index.js';
 import { selectScope, withOfflineAccess } from '../../scope.js';
 import type { RegistrationWay } from './dry-registration.js';
 import type { Drawn } from './examination.js';
-import { listOf } from './members.js';
 import { exitCodeOf, type Finding, type Summary } from './report.js';
 
 /** What the examination came to. */
@@ -44,17 +44,18 @@ function whatIsAsked(discovery: Discovery, drawn: Drawn | undefined): Partial<Su
 
 function grantsOf(discovery: Discovery): string[] {
   const { authorizationServer: metadata } = discovery;
-  const refreshes = listOf(metadata.grant_types_supported)?.includes('refresh_token') === true;
+  const refreshes = stringList(metadata.grant_types_supported)?.includes('refresh_token') === true;
   return [
-    ...(metadata.authorization_endpoint !== undefined && hasPkce(discovery) ? ['authorization_code'] : []),
+    ...(metadata.authorization_endpoint !== undefined && takesCode(discovery) ? ['authorization_code'] : []),
     ...(metadata.device_authorization_endpoint === undefined ? [] : ['device_code']),
     ...(refreshes ? ['refresh_token'] : []),
   ];
 }
 
-function hasPkce(discovery: Discovery): boolean {
+function takesCode(discovery: Discovery): boolean {
   try {
     assertPkceSupported(discovery);
+    assertPlainRequestsTaken(discovery);
     return true;
   } catch {
     return false;

@@ -242,15 +242,30 @@ describe('doctor on an authorization server', () => {
 
   it.each([
     ['pushed requests only', { require_pushed_authorization_requests: true }, 'pushed-requests', 'problem'],
+    ['signed requests only', { require_signed_request_object: true }, 'pushed-requests', 'problem'],
     ['no authorization endpoint', { authorization_endpoint: undefined }, 'authorization-endpoint', 'problem'],
     ['no iss', { authorization_response_iss_parameter_supported: undefined }, 'iss', 'note'],
     ['a text for true', { client_id_metadata_document_supported: 'true' }, 'not-boolean', 'warning'],
+    ['a text for a demand', { require_signed_request_object: 'true' }, 'not-boolean', 'warning'],
     ['a text for a list', { scopes_supported: 'mcp:read' }, 'not-a-list', 'note'],
     ['null members', { userinfo_endpoint: null }, 'null-members', 'note'],
     ['no authorization code', { grant_types_supported: ['implicit'] }, 'grant-types', 'warning'],
     ['no refresh', { grant_types_supported: ['authorization_code'] }, 'refresh-token', 'note'],
   ])('%s', async (_, changes, id, verdict) => {
     expect(finding(await examined(withServer(changes)), id, 'authorization-server')).toMatchObject({ verdict });
+  });
+
+  it.each([
+    ['require_pushed_authorization_requests', 'RFC 9126'],
+    ['require_signed_request_object', 'RFC 9101'],
+  ])('%s: no browser, for the reason that a sign-in has', async (member, rfc) => {
+    const all = await examined(withServer({ [member]: true }));
+    expect(all).toMatchObject({ exitCode: 1, summary: { signIn: 'no', grants: ['device_code', 'refresh_token'] } });
+    expect(finding(all, 'pushed-requests')).toMatchObject({
+      code: 'authorization_failed',
+      message: expect.stringContaining(rfc),
+      specification: { name: expect.stringContaining(rfc) },
+    });
   });
 
   it.each([

@@ -93,10 +93,40 @@ describe('doctor on the ways to a client id', () => {
       'a key to authenticate with',
       json(document({ token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'https://app.example.com/jwks' })),
       'document-auth-method',
+      'note',
+    ],
+    [
+      'a certificate to authenticate with',
+      json(document({ token_endpoint_auth_method: 'tls_client_auth' })),
+      'document-auth-method',
       'warning',
     ],
   ])('a document with %s', async (_, answer, id, verdict) => {
     expect(finding(await withDocument(answer), id, 'registration')).toMatchObject({ verdict });
+  });
+
+  const key = { token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'https://app.example.com/jwks' };
+
+  it('says that a document with a key needs `clientKey`, and asks nobody to take the key out', async () => {
+    const found = finding(await withDocument(json(document(key))), 'document-auth-method');
+    expect(found).toMatchObject({ remedy: expect.stringContaining('clientKey') });
+    expect(`${found.message} ${found.remedy}`).not.toMatch(/sends none|to none/);
+  });
+
+  it.each<[string, Record<string, unknown>, string[], string | undefined]>([
+    ['a document with a key at a server that takes keys', key, ['private_key_jwt'], undefined],
+    ['a document with a key at a server that takes none', key, ['none'], 'private_key_jwt'],
+    ['a document without a key at a server that wants one', {}, ['private_key_jwt'], 'clientKey'],
+    ['a document without a key at a server that wants a secret', {}, ['client_secret_post'], 'client_secret'],
+    ['a document without a key at a server that takes it', {}, ['none', 'private_key_jwt'], undefined],
+  ])('holds what a document names against the methods of the server: %s', async (_, members, methods, says) => {
+    const all = await withDocument(json(document(members)), { token_endpoint_auth_methods_supported: methods });
+    const found = step(all, 'registration').findings.find(({ id }) => id === 'auth-method');
+    if (says === undefined) expect(found).toBeUndefined();
+    else {
+      expect(found).toMatchObject({ verdict: 'warning' });
+      expect(`${found?.message} ${found?.remedy}`).toContain(says);
+    }
   });
 
   it('refuses a metadata URL that can be no client id, as createAuthProvider() does', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ProcessNotices } from '../../src/stores/file-notices.js';
 import { Notices } from '../../src/stores/notices.js';
+import { ProcessNotices } from '../../src/stores/process-notices.js';
 
 describe.each([
   ['of one object', () => new Notices()],

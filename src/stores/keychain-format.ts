@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type DatedValue, decodeDatedValue, encodeDatedValue } from './dated-value.js';
+import { parseObject } from '../http/json.js';
+import { type DatedValue, decodeDatedValue, encodeDatedValue, FORMAT_VERSION } from './dated-value.js';
 import { entryName } from './file-envelope.js';
 
-const FORMAT_VERSION = 1;
 const MOST_PARTS = 100_000;
 
 /** Where the parts of a value are: there are two places, and the head tells which of them counts. */
@@ -100,13 +100,4 @@ function asParts(candidate: unknown): Parts | undefined {
 
 function digestOf(text: string): string {
   return createHash('sha256').update(text, 'utf8').digest('hex');
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

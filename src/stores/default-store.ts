@@ -1,9 +1,9 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { untilAborted } from '../bounded-wait.js';
 import type { Clock } from '../clock.js';
 import { abortError } from '../errors.js';
-import { untilAborted } from './answer-within.js';
-import { applicationFolder, dataDirectory } from './file-data-directory.js';
+import { applicationFolder, dataDirectory } from './data-directory.js';
 import { entryName } from './file-envelope.js';
 import { fileFailure } from './file-error.js';
 import { FileTokenStore } from './file-token-store.js';
@@ -135,7 +135,7 @@ async function choose(options: DefaultStoreOptions): Promise<Chosen> {
       'auto',
     );
   }
-  const obstacle = await untilAborted(places.keychainObstacle(), closed);
+  const obstacle = await untilAborted(places.keychainObstacle(), closed, 'store');
   if (obstacle !== undefined) {
     return inFiles(
       `No store was given, and the system's keychain cannot be used: ${obstacle} Encrypted files in ${directory} take its place.`,

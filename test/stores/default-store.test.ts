@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { delay } from '../../src/clock.js';
 import { McpOAuthError } from '../../src/errors.js';
-import { applicationFolder, dataDirectory } from '../../src/stores/file-data-directory.js';
-import { type DefaultStoreOptions, openDefaultStore, type StoreChoice } from '../../src/stores/file-default-store.js';
+import { applicationFolder, dataDirectory } from '../../src/stores/data-directory.js';
+import { type DefaultStoreOptions, openDefaultStore, type StoreChoice } from '../../src/stores/default-store.js';
 import { KeychainTokenStore } from '../../src/stores/keychain-token-store.js';
 import { describeTokenStore } from './contract.js';
 import { ManualClock } from './manual-clock.js';
@@ -14,7 +14,7 @@ import { type KeychainMode, SystemStandIn } from './system-stand-in.js';
 const SECRET = 'refresh-secret';
 const homes: string[] = [];
 async function newHome(): Promise<string> {
-  const home = await mkdtemp(join(tmpdir(), 'file-default-store-'));
+  const home = await mkdtemp(join(tmpdir(), 'default-store-'));
   homes.push(home);
   return home;
 }

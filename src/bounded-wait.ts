@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js';
-import { abortError } from '../errors.js';
+import type { Clock } from './clock.js';
+import { abortError, type Stage } from './errors.js';
 
 /** The bound of {@link answerWithin}. */
 export interface AnswerBound {
@@ -30,18 +30,42 @@ export function answerWithin<T>(answer: PromiseLike<T>, { clock, timeoutMs, late
   });
 }
 
-/** Waits for `answer`, but not longer than until the signal aborts. */
-export async function untilAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/**
+ * Waits for `answer`, but not longer than until the signal aborts. What was asked goes on unobserved then.
+ *
+ * @throws McpOAuthError of the signal, at `stage`
+ */
+export async function untilAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined, stage: Stage): Promise<T> {
   if (signal === undefined) return answer;
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(abortError(signal, 'store'));
+    onAbort = () => reject(abortError(signal, stage));
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
   });
   try {
-    return await Promise.race([answer, aborted]);
+    return await Promise.race([aborted, answer]);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+/**
+ * Waits for `work`, but not longer than `timeoutMs`. Its outcome does not matter, and what was waited for goes on. The timer does not
+ * keep the process alive by itself unless `keepAlive`.
+ */
+export function atMost(
+  clock: Clock,
+  timeoutMs: number,
+  work: Promise<unknown>,
+  options?: { keepAlive?: boolean },
+): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(timeoutMs, resolve, options);
+    const settled = () => {
+      cancel();
+      resolve();
+    };
+    work.then(settled, settled);
+  });
 }

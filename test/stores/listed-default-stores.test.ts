@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { createAuthProviderOn } from '../../src/auth-provider.js';
 import { listSessions } from '../../src/index.js';
-import { defaultStoresOn } from '../../src/stores/file-default-stores.js';
+import { defaultStoresOn } from '../../src/stores/listed-default-stores.js';
 import { closers, person } from '../auth-provider/support.js';
 import { type KeychainMode, SystemStandIn } from './system-stand-in.js';
 
@@ -37,5 +37,19 @@ describe('defaultStores()', () => {
     // Another application's are elsewhere.
     const others = await defaultStoresOn(system, { clientMetadata: { client_name: 'Other' } });
     expect((await Promise.all(others.map((store) => listSessions(store)))).flat()).toEqual([]);
+  });
+
+  it.each<[string, object]>([
+    ['no metadata', {}],
+    ['metadata without a name', { clientMetadata: {} }],
+    ['a name that is undefined', { clientMetadata: { client_name: undefined } }],
+  ])('finds the session of a provider that is given %s', async (_, options) => {
+    const server = closing(await startRotatingServer());
+    const { openBrowser } = closing(person());
+    const system = new SystemStandIn(home, 'absent');
+    const provider = closing(createAuthProviderOn(system, { serverUrl: server.url, openBrowser, ...options }));
+    await provider.authorize();
+    const [files] = await defaultStoresOn(system, options);
+    expect(files && (await listSessions(files))).toMatchObject([{ serverUrl: server.url, signedIn: true }]);
   });
 });
