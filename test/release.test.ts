@@ -25,13 +25,17 @@ describe('a release', () => {
     let folder = '';
     afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-    /** What the check says, of a version 1.2.3 with this entry. */
-    const check = (tag: string, entry: string): string => {
+    /** What the check says, of a version 1.2.3 with this entry, where `publisher` runs it. */
+    const check = (tag: string, entry: string, repository?: { url: string }, publisher?: string): string => {
       folder = mkdtempSync(join(tmpdir(), 'release-'));
-      writeFileSync(join(folder, 'package.json'), JSON.stringify({ version: '1.2.3' }));
+      writeFileSync(join(folder, 'package.json'), JSON.stringify({ version: '1.2.3', repository }));
       writeFileSync(join(folder, 'CHANGELOG.md'), `# Changelog\n\n${entry}\n`);
       try {
-        execFileSync(process.execPath, [join(ROOT, 'scripts/check-release.mjs'), tag], { cwd: folder, stdio: 'pipe' });
+        execFileSync(process.execPath, [join(ROOT, 'scripts/check-release.mjs'), tag], {
+          cwd: folder,
+          stdio: 'pipe',
+          env: { ...process.env, GITHUB_REPOSITORY: publisher },
+        });
         return 'good';
       } catch (error) {
         return String((error as { stderr: Buffer }).stderr).trim();
@@ -46,6 +50,18 @@ describe('a release', () => {
       ['v1.2.3', '## [1.2.3] - Unreleased', 'In CHANGELOG.md, 1.2.3 has no date yet: "## [1.2.3] - Unreleased".'],
     ])('%s with "%s": %s', (tag, entry, said) => {
       expect(check(tag, entry)).toBe(said);
+    });
+
+    it.each([
+      ['the repository that publishes it', { url: 'git+https://github.com/Acme/oauth.git' }, 'good'],
+      [
+        'another one',
+        { url: 'https://github.com/acme/other.git' },
+        'repository.url is "https://github.com/acme/other.git"',
+      ],
+      ['none', undefined, 'repository.url is ""'],
+    ])('and, as the registry compares it with the provenance, against its repository: %s', (_, repository, said) => {
+      expect(check('v1.2.3', '## [1.2.3] - 2026-11-21', repository, 'acme/oauth')).toContain(said);
     });
   });
 
