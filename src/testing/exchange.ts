@@ -111,6 +111,24 @@ export async function readRequest(request: Request, places: Places): Promise<Tes
   };
 }
 
+const ENDPOINT_NAMES: ReadonlySet<string> = new Set<TestEndpoint>([
+  'mcp',
+  'metadata',
+  'register',
+  'authorize',
+  'token',
+  'revoke',
+  'device',
+  'device-page',
+  'other',
+]);
+
+/** A test that waits for a kind that there is not would wait in vain. */
+export function assertKind(kind: string): void {
+  const [endpoint = ''] = kind.split(':', 1);
+  if (!ENDPOINT_NAMES.has(endpoint)) throw new TypeError(`A test server has no endpoint "${endpoint}".`);
+}
+
 /** Whether a request is of this kind: the same, or any of the endpoint. */
 export function isOfKind({ endpoint, kind }: TestRequest, asked: TestRequestKind): boolean {
   return asked === kind || asked === endpoint;

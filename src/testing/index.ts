@@ -6,6 +6,7 @@
  */
 
 export { TestClock, testClock } from './clock.js';
+export { deviations, type TestDeviation } from './deviations.js';
 export {
   errorPage,
   oauthError,

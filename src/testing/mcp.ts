@@ -20,7 +20,7 @@ export async function answerMcp(request: TestRequest, world: World): Promise<Tes
   if (request.method !== 'POST') return { status: 405, headers: { allow: 'POST' } };
   const { json } = request;
   const params = (json['params'] ?? {}) as RpcParams;
-  const needed = json['method'] === 'tools/call' ? (settings.toolScopes[params.name ?? ''] ?? []) : [];
+  const needed = json['method'] === 'tools/call' ? scopesOf(params.name, settings) : [];
   const granted = grant.scope.split(' ');
   if (!needed.every((scope) => granted.includes(scope))) {
     const isBound = grant.keyThumbprint !== undefined;
@@ -28,6 +28,11 @@ export async function answerMcp(request: TestRequest, world: World): Promise<Tes
   }
   if (json['id'] === undefined) return { status: 202 };
   return { status: 200, body: { jsonrpc: '2.0', id: json['id'], ...outcome(json['method'], params, world) } };
+}
+
+/** The scopes that a tool needs; of an object's own members alone, since a tool may have the name of an inherited one. */
+function scopesOf(tool: string | undefined, { toolScopes }: World['settings']): readonly string[] {
+  return tool !== undefined && Object.hasOwn(toolScopes, tool) ? (toolScopes[tool] ?? []) : [];
 }
 
 /** What the token of a request grants, or how a request without a good one is refused. */

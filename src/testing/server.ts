@@ -6,6 +6,7 @@ import { authorizeDevice, devicePage } from './device.js';
 import { DeviceCodes } from './device-codes.js';
 import { Proofs } from './dpop.js';
 import {
+  assertKind,
   isOfKind,
   oauthError,
   readRequest,
@@ -58,6 +59,7 @@ export interface TestServer {
    *
    * @param kind - An endpoint, or one kind of request to it.
    * @returns The requests in their order, those that failed included.
+   * @throws `TypeError` where there is no such endpoint
    */
   received(kind: TestRequestKind): readonly TestRequest[];
   /**
@@ -65,6 +67,7 @@ export interface TestServer {
    *
    * @param kind - An endpoint, or one kind of request to it.
    * @returns Their number, those that failed included.
+   * @throws `TypeError` where there is no such endpoint
    */
   count(kind: TestRequestKind): number;
   /**
@@ -75,6 +78,7 @@ export interface TestServer {
    * @param failure - How they fail.
    * @param bounds - For how many requests, or for how many ms by the server's clock.
    * @returns Ends it.
+   * @throws `TypeError` where there is no such endpoint
    */
   fail(kind: TestRequestKind | 'any', failure: TestFailure, bounds?: TestFailureBounds): () => void;
   /**
@@ -120,20 +124,25 @@ export interface TestServer {
 
 /**
  * An authorization server and a protected MCP server in this process, for the tests of an application: without options both do what the
- * specifications say, and every deviation and failure is a switch.
+ * specifications say. Deviations and failures are switches; {@link deviations} are those of known providers.
  *
  * @param options - The switches, and where the server is.
  * @returns The server. Nothing has to be closed.
- * @throws `TypeError` where `url` or `issuer` is no URL
+ * @throws `TypeError` where `url` or `issuer` is no URL, or there is no such setting
  */
 export function createTestServer(options: TestServerOptions = {}): TestServer {
   const { url = 'https://mcp.test/mcp', issuer = 'https://auth.test', clock = testClock(), ...given } = options;
   const settings = { ...defaultSettings(), ...given };
+  const unknown = Object.keys(given).find((name) => !(name in defaultSettings()));
+  if (unknown !== undefined) throw new TypeError(`A test server has no setting "${unknown}".`);
   const world = createWorld({ settings, clock, mcp: new URL(url), issuer: checkedIssuer(issuer) });
   const { tokens, clients } = world;
   const failures = new Failures(clock);
   const requests: TestRequest[] = [];
-  const received = (kind: TestRequestKind) => requests.filter((request) => isOfKind(request, kind));
+  const received = (kind: TestRequestKind) => {
+    assertKind(kind);
+    return requests.filter((request) => isOfKind(request, kind));
+  };
 
   async function exchange(request: Request, visitor: TestVisitor): Promise<Response> {
     request.signal.throwIfAborted();
@@ -168,7 +177,10 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     },
     received,
     count: (kind) => received(kind).length,
-    fail: (kind, failure, bounds) => failures.plan(kind, failure, bounds),
+    fail(kind, failure, bounds) {
+      if (kind !== 'any') assertKind(kind);
+      return failures.plan(kind, failure, bounds);
+    },
     grantOf: (accessToken) => tokens.grantOf(accessToken),
     endAccessTokens: () => tokens.endAccess(),
     endRefreshTokens: () => tokens.endRefresh(),

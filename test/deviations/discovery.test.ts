@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { deviations } from '../../src/testing/index.js';
 import type { Deviation } from './deviation.js';
 import { call, callFailure, closers, expectWholeLife, type Options, visit } from './support.js';
 
@@ -8,12 +9,9 @@ afterEach(closeAll);
 describe('Cognito', () => {
   const clientInformation = { client_id: 'acme' };
   const cognito: Deviation = {
+    ...deviations.cognito,
     issuerPath: '/eu-west-1_pool',
-    metadataAt: 'openid',
-    elsewhere: { status: 400, body: { message: 'Invalid request' } },
-    registration: false,
     clients: [clientInformation],
-    metadata: () => ({ code_challenge_methods_supported: undefined }),
     resourceMetadata: () => ({ scopes_supported: ['tools/read'] }),
   };
 
@@ -54,19 +52,18 @@ describe('Cognito', () => {
 });
 
 describe('Atlassian', () => {
-  const atlassian: Deviation = {
-    issuerPath: '/tenant',
-    rotation: 'strict',
-    // The path is dropped.
-    metadata: (origin) => ({ issuer: origin }),
-  };
-  const pinned: Options = ({ issuer, origin }) => ({ issuerExceptions: { [issuer]: { metadataIssuer: origin } } });
+  const atlassian: Deviation = { ...deviations.atlassian, issuerPath: '/tenant' };
+  const pinned: Options = ({ issuer, origin }) => ({
+    issuerExceptions: { [issuer]: { metadataIssuer: `${origin}/elsewhere` } },
+  });
 
   it('F28: names another issuer in its metadata: the error names both, and the option', async () => {
     const at = closing(await visit(atlassian));
     const error = await callFailure(at, at.provider);
     expect(error).toMatchObject({ code: 'issuer_mismatch', stage: 'discovery' });
-    expect(error.message).toContain(`the issuer "${at.server.origin}" where "${at.server.issuer}" was asked for`);
+    expect(error.message).toContain(
+      `the issuer "${at.server.origin}/elsewhere" where "${at.server.issuer}" was asked for`,
+    );
     expect(error.message).toMatch(/`issuerExceptions` \(`metadataIssuer`\)/);
     expect(at.server.received('register')).toEqual([]);
   });

@@ -1,18 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { TestRequest as Received } from '../../src/testing/index.js';
-import { oauthError as refusal } from '../../src/testing/index.js';
+import { deviations, oauthError as refusal } from '../../src/testing/index.js';
+import { freePort } from '../support/ports.js';
 import type { Deviation } from './deviation.js';
-import {
-  call,
-  callFailure,
-  closers,
-  expectSignedOut,
-  expectWholeLife,
-  freePort,
-  HOUR,
-  stuckAtPage,
-  visit,
-} from './support.js';
+import { call, callFailure, closers, expectSignedOut, expectWholeLife, HOUR, stuckAtPage, visit } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -21,13 +11,9 @@ const clientInformation = { client_id: 'acme', client_secret: 'a secret' };
 
 describe('Google', () => {
   const google: Deviation = {
-    metadataAt: 'openid',
-    registration: false,
+    ...deviations.google,
     clients: [clientInformation],
-    metadata: () => ({ token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'] }),
     resourceMetadata: () => ({ scopes_supported: ['https://www.example.com/auth/calendar'] }),
-    unknownToken: refusal('invalid_token', 'Token expired or revoked'),
-    refreshTokens: (asked) => asked.get('access_type') === 'offline' && asked.get('prompt') === 'consent',
   };
   const authorizationParameters = { access_type: 'offline', prompt: 'consent' };
 
@@ -66,13 +52,9 @@ describe('Google', () => {
 
 describe('Auth0', () => {
   const audience = 'https://api.example.com/';
-  const auth0: Deviation = {
-    rotation: 'strict',
-    takes: ({ asked }) => asked.get('audience') === audience,
-  };
 
   it('wants an audience: without it the MCP server refuses every token, and the error says so', async () => {
-    const at = closing(await visit(auth0));
+    const at = closing(await visit(deviations.auth0));
     const error = await callFailure(at, at.provider);
     expect(error).toMatchObject({ code: 'token_rejected', status: 401 });
     expect(error.message).toContain('`audience` in `authorizationParameters`');
@@ -80,47 +62,25 @@ describe('Auth0', () => {
   });
 
   it('F42: gets the audience by authorizationParameters', async () => {
-    const at = closing(await visit(auth0, { authorizationParameters: { audience } }));
+    const at = closing(await visit(deviations.auth0, { authorizationParameters: { audience } }));
     await expectWholeLife(at);
+    expect(at.server.received('authorize').map(({ parameters }) => parameters.get('audience'))).toEqual([audience]);
   });
 });
 
 describe('Entra ID', () => {
   const scope = 'api://acme-mcp/user_impersonation';
-  const resourceError = "AADSTS9010010: The resource parameter provided in the request doesn't match with the scopes.";
-  const entra = (where: 'authorize' | 'token' = 'authorize'): Deviation => ({
+  const entra: Deviation = {
+    ...deviations.entra,
     issuerPath: '/tenant/v2.0',
-    metadataAt: 'openid',
-    registration: false,
-    revocation: 'none',
     clients: [{ client_id: 'acme' }],
-    rotation: 'grace',
-    metadata: () => ({
-      code_challenge_methods_supported: undefined,
-      scopes_supported: ['openid', 'profile', 'email', 'offline_access'],
-    }),
     resourceMetadata: () => ({ scopes_supported: [scope, 'api://acme-mcp/.default'] }),
-    authorization(parameters) {
-      if (where === 'authorize' && parameters.has('resource')) {
-        return { error: 'invalid_target', error_description: resourceError };
-      }
-      const scopes = (parameters.get('scope') ?? '').split(' ').filter((one) => one.startsWith('api://'));
-      if (scopes.length < 2 || !scopes.some((one) => one.endsWith('/.default'))) return undefined;
-      const description = `AADSTS70011: One or more scopes in '${scopes.join(' ')}' are not compatible with each other.`;
-      return { error: 'invalid_scope', error_description: description };
-    },
-    tokenRequest: ({ parameters }: Received) =>
-      parameters.has('resource') ? refusal('invalid_target', resourceError) : undefined,
-    tokenAnswer: ({ status, body }) => ({
-      status,
-      body: body['expires_in'] === undefined ? body : { ...body, expires_in: '3599', ext_expires_in: '3599' },
-    }),
-  });
+  };
   const client = { client_id: 'acme' };
   const trusting = ({ issuer }: { issuer: string }) => ({ [issuer]: { assumeS256: true } });
 
   it('F29: advertises no PKCE: the error names assumeS256', async () => {
-    const at = closing(await visit(entra(), { clientInformation: client }));
+    const at = closing(await visit(entra, { clientInformation: client }));
     const error = await callFailure(at, at.provider);
     expect(error).toMatchObject({ code: 'pkce_unsupported' });
     expect(error.message).toMatch(/`issuerExceptions`.*assumeS256: true/);
@@ -129,7 +89,7 @@ describe('Entra ID', () => {
 
   it('F10: rejects the resource indicator at the authorization endpoint: the error names the option', async () => {
     const at = closing(
-      await visit(entra(), (server) => ({
+      await visit(entra, (server) => ({
         clientInformation: client,
         issuerExceptions: trusting(server),
         scope: { override: scope },
@@ -146,7 +106,7 @@ describe('Entra ID', () => {
   ])('F10: tells %s apart by its number, which comes as invalid_request', async (text, remedy) => {
     const authorization = () => ({ error: 'invalid_request', error_description: text });
     const at = closing(
-      await visit({ ...entra(), authorization }, (server) => ({
+      await visit({ ...entra, authorization }, (server) => ({
         clientInformation: client,
         issuerExceptions: trusting(server),
       })),
@@ -158,7 +118,7 @@ describe('Entra ID', () => {
 
   it('F10: rejects the resource indicator at the token endpoint: the error names the option', async () => {
     const at = closing(
-      await visit(entra('token'), (server) => ({
+      await visit({ ...entra, authorization: undefined }, (server) => ({
         clientInformation: client,
         issuerExceptions: trusting(server),
         scope: { override: scope },
@@ -171,7 +131,7 @@ describe('Entra ID', () => {
 
   it('F45: does not take .default beside other scopes: the error names the scope option', async () => {
     const at = closing(
-      await visit(entra(), (server) => ({
+      await visit(entra, (server) => ({
         clientInformation: client,
         issuerExceptions: trusting(server),
         resource: false,
@@ -184,7 +144,7 @@ describe('Entra ID', () => {
 
   it('F10, F29, F37: works with the options, without resource on any leg and with expires_in as a string', async () => {
     const at = closing(
-      await visit(entra(), (server) => ({
+      await visit(entra, (server) => ({
         clientInformation: client,
         issuerExceptions: trusting(server),
         resource: false,
@@ -205,14 +165,9 @@ describe('Entra ID', () => {
 
 describe('Salesforce', () => {
   const salesforce = (port: number): Deviation => ({
-    registration: false,
+    ...deviations.salesforce,
     clients: [{ ...clientInformation, redirect_uris: [`http://localhost:${port}/callback`] }],
     resourceMetadata: () => ({ scopes_supported: ['api', 'full', 'refresh_token'] }),
-    rotation: 'strict',
-    authorization: (parameters) =>
-      parameters.get('scope') === 'api refresh_token'
-        ? undefined
-        : { error: 'invalid_scope', error_description: 'the requested scope is not allowed' },
   });
   const scope = { override: 'api refresh_token' };
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { errorPage as page, oauthError as refusal } from '../../src/testing/index.js';
+import { deviations } from '../../src/testing/index.js';
 import type { Deviation } from './deviation.js';
 import { call, callFailure, closers, expectWholeLife, stuckAtPage, visit } from './support.js';
 
@@ -9,14 +9,7 @@ afterEach(closeAll);
 const known = { client_id: 'acme', client_secret: 'a secret' };
 
 describe('Okta', () => {
-  const okta: Deviation = {
-    clients: [known],
-    rotation: 'strict',
-    registration: ({ headers }) =>
-      headers.authorization === 'Bearer registration-token'
-        ? undefined
-        : { status: 401, body: { errorCode: 'E0000005', errorSummary: 'Invalid session', errorCauses: [] } },
-  };
+  const okta: Deviation = { ...deviations.okta, clients: [known] };
 
   it('registers nobody without a token: the error names initialAccessToken and clientInformation', async () => {
     const at = closing(await visit(okta));
@@ -42,39 +35,10 @@ describe('Okta', () => {
 });
 
 describe('Keycloak', () => {
-  const members = new Set([
-    ...['redirect_uris', 'grant_types', 'response_types', 'token_endpoint_auth_method', 'application_type'],
-    ...['client_name', 'client_uri', 'logo_uri', 'contacts', 'scope', 'software_id', 'software_version'],
-  ]);
   const keycloak: Deviation = {
+    ...deviations.keycloak,
     issuerPath: '/realms/main',
-    rotation: 'strict',
-    metadata: () => ({
-      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
-      scopes_supported: ['openid', 'offline_access', 'tools'],
-    }),
     resourceMetadata: () => ({ scopes_supported: ['tools'] }),
-    registration({ json }) {
-      const unknown = Object.keys(json).find((member) => !members.has(member));
-      if (unknown !== undefined) {
-        const words = `Unrecognized field "${unknown}" (class org.example.ClientRepresentation), not marked as ignorable`;
-        return {
-          status: 400,
-          body: { error: `${words} (${members.size} known properties: "${[...members].join('", "')}")` },
-        };
-      }
-      if (json['scope'] === undefined) return undefined;
-      return refusal('insufficient_scope', "Policy 'Allowed Client Scopes' rejected the request", 403);
-    },
-    // Whatever was asked for, the client gets a secret and has to use it by Basic.
-    registered: (client) => ({
-      status: 201,
-      body: { ...client, client_secret: 'assigned', token_endpoint_auth_method: 'client_secret_basic' },
-    }),
-    authorization: (parameters) =>
-      parameters.get('scope')?.includes('offline_access') === true
-        ? { error: 'invalid_scope', error_description: 'Invalid scopes: tools offline_access' }
-        : undefined,
   };
 
   it('F38: assigns Basic whatever was asked for, and the registration that it answered is obeyed', async () => {
@@ -120,18 +84,9 @@ describe('Keycloak', () => {
 
 describe('Sentry', () => {
   const clientMetadataUrl = 'https://app.example.com/client.json';
-  const sentry: Deviation = {
-    rotation: 'strict',
-    cimd: true,
-    authorization: (parameters) => {
-      const isDocument = parameters.get('client_id') === clientMetadataUrl;
-      const { port } = new URL(parameters.get('redirect_uri') ?? '');
-      return isDocument && port !== '' ? page('Invalid redirect_uri') : undefined;
-    },
-  };
 
   it('F46: rejects the port of a metadata document: the error after the time limit names registration: dynamic', async () => {
-    const at = closing(await visit(sentry, { clientMetadataUrl }));
+    const at = closing(await visit(deviations.sentry, { clientMetadataUrl }));
     const error = await stuckAtPage(at, at.provider);
     expect(error).toMatchObject({ code: 'sign_in_timeout' });
     expect(error.message).toMatch(/registration: 'dynamic'.*loopback\.port/);
@@ -139,25 +94,15 @@ describe('Sentry', () => {
   });
 
   it("F46: registration: 'dynamic' registers although there is a document", async () => {
-    const at = closing(await visit(sentry, { clientMetadataUrl, registration: 'dynamic' }));
+    const at = closing(await visit(deviations.sentry, { clientMetadataUrl, registration: 'dynamic' }));
     await expectWholeLife(at);
     expect(at.server.received('register')).toHaveLength(1);
   });
 });
 
 describe('Stripe', () => {
-  const stripe: Deviation = {
-    rotation: 'strict',
-    metadata: () => ({ token_endpoint_auth_methods_supported: ['none'] }),
-    registration({ json }) {
-      const { client_name: name, token_endpoint_auth_method: method } = json;
-      if (typeof name !== 'string' || name === '') return refusal('invalid_client_metadata', 'client_name is required');
-      return method === 'none' ? undefined : refusal('invalid_client_metadata', 'unsupported auth method');
-    },
-  };
-
   it('F47: wants a client_name and offers nothing but none, which is what it gets', async () => {
-    const at = closing(await visit(stripe));
+    const at = closing(await visit(deviations.stripe));
     await expectWholeLife(at);
     expect(at.server.received('register').map(({ json }) => json)).toMatchObject([
       { client_name: 'MCP client', token_endpoint_auth_method: 'none' },
@@ -168,7 +113,7 @@ describe('Stripe', () => {
     ['an empty name', { client_name: '' }, 'client_name is required'],
     ['another method', { token_endpoint_auth_method: 'client_secret_basic' }, 'unsupported auth method'],
   ])('says what to correct: %s', async (_, clientMetadata, words) => {
-    const at = closing(await visit(stripe, { clientMetadata }));
+    const at = closing(await visit(deviations.stripe, { clientMetadata }));
     const error = await callFailure(at, at.provider);
     expect(error).toMatchObject({ code: 'registration_failed', oauthError: 'invalid_client_metadata' });
     expect(error.message).toContain(words);
@@ -177,25 +122,19 @@ describe('Stripe', () => {
 });
 
 describe('Figma and ClickUp', () => {
-  const figma = { status: 403, body: 'Forbidden', headers: { 'content-type': 'text/plain' } };
-  const clickUp = refusal(
-    'invalid_request',
-    'Your integration is not currently allowlisted. Request access by the form.',
-  );
-
   it.each([
-    ['Figma', figma, /Forbidden.*registers only clients that it knows.*`clientInformation`/],
-    ['ClickUp', clickUp, /not currently allowlisted.*`clientInformation`/],
-  ])('F44: %s registers the clients on its list only, and the error says so', async (_, answer, message) => {
-    const at = closing(await visit({ registration: () => answer }, { clientMetadata: { client_name: 'Acme' } }));
+    ['Figma', deviations.figma, 403, /Forbidden.*registers only clients that it knows.*`clientInformation`/],
+    ['ClickUp', deviations.clickUp, 400, /not currently allowlisted.*`clientInformation`/],
+  ])('F44: %s registers the clients on its list only, and the error says so', async (_, deviation, status, message) => {
+    const at = closing(await visit(deviation, { clientMetadata: { client_name: 'Acme' } }));
     const error = await callFailure(at, at.provider);
-    expect(error).toMatchObject({ code: 'registration_failed', stage: 'registration', status: answer.status });
+    expect(error).toMatchObject({ code: 'registration_failed', stage: 'registration', status });
     expect(error.message).toMatch(message);
     expect(at.who.tabs).toEqual([]);
   });
 
   it('is asked once, under the name of the application, and never under another one', async () => {
-    const at = closing(await visit({ registration: () => figma }, { clientMetadata: { client_name: 'Acme' } }));
+    const at = closing(await visit(deviations.figma, { clientMetadata: { client_name: 'Acme' } }));
     await callFailure(at, at.provider);
     const requests = at.server.received('register');
     expect(requests.map(({ json }) => json['client_name'])).toEqual(['Acme']);
@@ -204,18 +143,14 @@ describe('Figma and ClickUp', () => {
 
   it('takes a client id that it gave to the application', async () => {
     const at = closing(
-      await visit({ registration: () => figma, clients: [known], rotation: 'strict' }, { clientInformation: known }),
+      await visit({ ...deviations.figma, clients: [known], rotation: 'strict' }, { clientInformation: known }),
     );
     await expectWholeLife(at);
   });
 });
 
 describe('HubSpot', () => {
-  const hubSpot: Deviation = {
-    clients: [known],
-    rotation: 'strict',
-    registration: () => ({ status: 404, body: '<html><body>Not found</body></html>' }),
-  };
+  const hubSpot: Deviation = { ...deviations.hubSpot, clients: [known] };
 
   it('F44: names a registration endpoint that is not there: the error says to set clientInformation', async () => {
     const at = closing(await visit(hubSpot));

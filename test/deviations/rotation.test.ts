@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Deviation } from './deviation.js';
+import { deviations } from '../../src/testing/index.js';
 import { call, closers, expectSignedOut, expectWholeLife, HOUR, visit } from './support.js';
 
 const { closing, closeAll } = closers();
@@ -34,10 +34,8 @@ describe('Atlassian', () => {
 });
 
 describe('Notion', () => {
-  const notion: Deviation = { rotation: 'strict', refreshEndsAccess: true };
-
   it('F1, F2: ends the family of a reused refresh token: none is ever presented twice', async () => {
-    const at = closing(await visit(notion));
+    const at = closing(await visit(deviations.notion));
     const other = at.another();
     await call(at, at.provider);
     at.clock.advance(2 * HOUR);
@@ -50,7 +48,7 @@ describe('Notion', () => {
   });
 
   it('F25: ends earlier access tokens with a refresh: another window adopts the new one at its 401', async () => {
-    const at = closing(await visit(notion));
+    const at = closing(await visit(deviations.notion));
     const other = at.another();
     await call(at, at.provider);
     await call(at, other);
@@ -68,16 +66,14 @@ describe('Notion', () => {
   });
 
   it('goes on from the first request to the sign-out', async () => {
-    await expectWholeLife(closing(await visit(notion)));
+    await expectWholeLife(closing(await visit(deviations.notion)));
   });
 });
 
 describe('Linear', () => {
   const DAY = 24 * HOUR;
-  const linear: Deviation = { rotation: 'grace', accessTokenLifetimeMs: 24 * HOUR };
-
   it('F1, F2: has tokens of a day and rotates them: two windows refresh once a day', async () => {
-    const at = closing(await visit(linear));
+    const at = closing(await visit(deviations.linear));
     const other = at.another();
     await call(at, at.provider);
     at.clock.advance(DAY - HOUR);
@@ -90,7 +86,7 @@ describe('Linear', () => {
   });
 
   it('F4: takes a rotated token once more: a refresh whose answer was lost is done again, and nobody is asked', async () => {
-    const at = closing(await visit(linear));
+    const at = closing(await visit(deviations.linear));
     await call(at, at.provider);
     at.clock.advance(DAY + HOUR);
     at.server.fail('token', 'lost', { times: 1 });
@@ -101,7 +97,7 @@ describe('Linear', () => {
   });
 
   it('goes on from the first request to the sign-out', async () => {
-    const at = closing(await visit(linear));
+    const at = closing(await visit(deviations.linear));
     await expectWholeLife(at, at.provider, DAY);
   });
 });

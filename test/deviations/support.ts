@@ -1,5 +1,4 @@
 import { expect } from 'vitest';
-import { listenOnLoopback } from '../../examples/servers/loopback-server.js';
 import {
   type AuthEvent,
   type AuthProvider,
@@ -9,7 +8,8 @@ import {
   MemoryTokenStore,
   type TokenStore,
 } from '../../src/index.js';
-import { callTool, closers, failure, HOUR, type Person, person, TestClock, until } from '../auth-provider/support.js';
+import { callTool, closers, HOUR, type Person, person, TestClock, until } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import type { Deviation } from './deviation.js';
 import { type DeviatingServer, startDeviatingServer } from './server.js';
 
@@ -74,13 +74,6 @@ function asElsewhere(store: TokenStore): TokenStore {
     list: (prefix) => store.list(prefix),
     lock: (...args) => store.lock(...args),
   };
-}
-
-/** A loopback port that nobody has at the moment. */
-export async function freePort(): Promise<number> {
-  const { port, close } = await listenOnLoopback(() => undefined);
-  await close();
-  return port;
 }
 
 /** Calls a tool, whatever that needs, and gives the text that it answers. */

@@ -1,17 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { TestAnswer as Answer, TestRequest as Received } from '../../src/testing/index.js';
+import { deviations } from '../../src/testing/index.js';
+import { freePort } from '../support/ports.js';
 import type { Deviation } from './deviation.js';
-import {
-  call,
-  callFailure,
-  closers,
-  expectSignedOut,
-  expectWholeLife,
-  freePort,
-  HOUR,
-  stuckAtPage,
-  visit,
-} from './support.js';
+import { call, callFailure, closers, expectSignedOut, expectWholeLife, HOUR, stuckAtPage, visit } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -19,32 +10,18 @@ afterEach(closeAll);
 const clientInformation = { client_id: 'acme', client_secret: 'a secret' };
 
 describe('GitHub', () => {
-  const unlessJsonIsWanted = ({ headers }: Received) => headers.accept !== 'application/json';
-  /** GitHub's own names for what went wrong. */
-  const errors: Readonly<Record<string, string>> = {
-    invalid_client: 'incorrect_client_credentials',
-    invalid_grant: 'bad_refresh_token',
-  };
-  const gitHub = (isForm: (request: Received) => boolean): Deviation => ({
-    registration: false,
+  const gitHub: Deviation = {
+    ...deviations.gitHub,
     clients: [clientInformation],
-    revocation: 'none',
-    rotation: 'strict',
     resourceMetadata: () => ({ scopes_supported: ['repo', 'gist'] }),
-    tokenAnswer({ body }, request) {
-      const error = errors[String(body['error'])];
-      const answer = { status: 200, body: error === undefined ? { ...body, scope: 'repo,gist' } : { error } };
-      return isForm(request) ? asForm(answer) : answer;
-    },
-  });
-  const asForm = ({ status, body }: Answer): Answer => ({
-    status,
-    body: new URLSearchParams(body as Record<string, string>).toString(),
-    headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
-  });
+  };
+  const deaf: Deviation = {
+    ...gitHub,
+    tokenAnswer: (answer, request) => deviations.gitHub.tokenAnswer(answer, { ...request, headers: {} }),
+  };
 
   it('has no registration: the error says to set clientInformation', async () => {
-    const at = closing(await visit(gitHub(unlessJsonIsWanted)));
+    const at = closing(await visit(gitHub));
     const error = await callFailure(at, at.provider);
     expect(error).toMatchObject({ code: 'registration_unavailable', stage: 'registration' });
     expect(error.message).toContain('set `clientInformation`');
@@ -52,17 +29,17 @@ describe('GitHub', () => {
   });
 
   it('F37: refuses a client without its secret with HTTP 200: an error about the client', async () => {
-    const at = closing(await visit(gitHub(unlessJsonIsWanted), { clientInformation: { client_id: 'acme' } }));
+    const at = closing(await visit(gitHub, { clientInformation: { client_id: 'acme' } }));
     const error = await callFailure(at, at.provider);
     expect(error).toMatchObject({ code: 'invalid_client' });
     expect(error.message).toMatch(/incorrect_client_credentials.*Check `clientInformation`/);
   });
 
   it.each([
-    ['asked for JSON by Accept', unlessJsonIsWanted],
-    ['form-encoded although JSON was asked for', () => true],
-  ])('F37: works with a client and its secret, %s', async (_, isForm) => {
-    const at = closing(await visit(gitHub(isForm), { clientInformation }));
+    ['asked for JSON by Accept', gitHub],
+    ['form-encoded although JSON was asked for', deaf],
+  ])('F37: works with a client and its secret, %s', async (_, deviation) => {
+    const at = closing(await visit(deviation, { clientInformation }));
     await call(at, at.provider);
     expect(at.server.received('token').map(({ headers }) => headers.accept)).toEqual(['application/json']);
     expect((await at.provider.session()).scope).toEqual(['repo', 'gist']);
@@ -70,7 +47,7 @@ describe('GitHub', () => {
   });
 
   it('F37: says with HTTP 200 that a refresh token is dead: a person is asked once, and it goes on', async () => {
-    const at = closing(await visit(gitHub(unlessJsonIsWanted), { clientInformation }));
+    const at = closing(await visit(gitHub, { clientInformation }));
     await call(at, at.provider);
     at.server.endRefreshTokens();
     at.clock.advance(2 * HOUR);
@@ -80,32 +57,17 @@ describe('GitHub', () => {
   });
 
   it('has no revocation: the sign-out says that the tokens live on there', async () => {
-    const at = closing(await visit(gitHub(unlessJsonIsWanted), { clientInformation }));
+    const at = closing(await visit(gitHub, { clientInformation }));
     await call(at, at.provider);
     expect(await expectSignedOut(at)).toMatchObject({ revoked: false });
   });
 });
 
 describe('Slack', () => {
-  const errors: Readonly<Record<string, string>> = {
-    invalid_client: 'bad_client_secret',
-    invalid_grant: 'invalid_refresh_token',
-  };
   const slack: Deviation = {
-    registration: false,
+    ...deviations.slack,
     clients: [clientInformation],
-    revocation: 'none',
-    rotation: 'strict',
-    metadata: () => ({ token_endpoint_auth_methods_supported: ['client_secret_post'] }),
     resourceMetadata: () => ({ scopes_supported: ['search:read', 'chat:write'] }),
-    tokenAnswer({ body }, { parameters }) {
-      if (body['error'] !== undefined) {
-        return { status: 200, body: { ok: false, error: errors[String(body['error'])] ?? body['error'] } };
-      }
-      const token = { ...body, scope: 'search:read,chat:write', token_type: 'user' };
-      const isFirst = parameters.get('grant_type') === 'authorization_code';
-      return { status: 200, body: { ok: true, ...(isFirst ? { authed_user: { id: 'U1', ...token } } : token) } };
-    },
   };
 
   it('has no registration: the error says to set clientInformation', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { failure, HOUR, until } from '../auth-provider/support.js';
+import { HOUR, until } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import { apps } from './support.js';
 
 const { app, closeAll } = apps();

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { deviceCode } from '../../src/index.js';
-import { failure, HOUR } from '../auth-provider/support.js';
+import { HOUR } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import { apps, sentToken } from './support.js';
 
 const { app, closeAll } = apps();

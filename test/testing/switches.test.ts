@@ -1,6 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ScriptedUser, TestServer, TestServerOptions } from '../../src/testing/index.js';
-import { failure, HOUR } from '../auth-provider/support.js';
+import {
+  createTestServer,
+  type ScriptedUser,
+  type TestServer,
+  type TestServerOptions,
+} from '../../src/testing/index.js';
+import { HOUR } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import { apps } from './support.js';
 
 const { app, closeAll } = apps();
@@ -105,3 +111,24 @@ async function tokensOf(server: TestServer, user: ScriptedUser, clientId: string
   const response = await server.fetch(`${server.issuer}/token`, { method: 'POST', body: new URLSearchParams(form) });
   return String(((await response.json()) as { refresh_token?: string }).refresh_token);
 }
+
+describe('a name that is misspelt', () => {
+  it('of a setting is a TypeError that says it', () => {
+    const settings = { rotations: 'strict' } as object;
+    expect(() => createTestServer(settings)).toThrow(new TypeError('A test server has no setting "rotations".'));
+  });
+
+  it('of an endpoint is a TypeError that says it, and the right ones are none', () => {
+    const server = createTestServer();
+    const misspelt = 'tokn:refresh_token' as 'token';
+    for (const use of [
+      () => server.received(misspelt),
+      () => server.count(misspelt),
+      () => server.fail(misspelt, 'lost'),
+    ]) {
+      expect(use).toThrow(new TypeError('A test server has no endpoint "tokn".'));
+    }
+    expect([server.count('token:refresh_token'), server.received('device-page')]).toEqual([0, []]);
+    expect(server.fail('any', 'lost')).toBeTypeOf('function');
+  });
+});

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createAuthProvider } from '../../src/index.js';
 import { createTestServer, scriptedUser, testOptions } from '../../src/testing/index.js';
-import { failure, until } from '../auth-provider/support.js';
+import { until } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import { apps } from './support.js';
 
 const { app, closeAll } = apps();
