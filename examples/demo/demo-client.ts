@@ -13,6 +13,7 @@ import { printable } from './describe.js';
 import type { Narrator } from './narrator.js';
 import { ask } from './question.js';
 import type { Screen } from './screen.js';
+import { SIGN_IN_MS } from './waiting.js';
 import type { Wire } from './wire.js';
 
 /** What every part of the demo works with. */
@@ -71,7 +72,8 @@ export async function openClient(stage: Stage, serverUrl: URL, options: OpenOpti
     },
     // The global fetch, with labels for the trace; the library's own requests go their own way.
     transport: { fetch: stage.wire.fetch },
-    ...(stage.browser ? {} : { openBrowser: personFor(stage), timeouts: { signIn: PLAYED_SIGN_IN_MS } }),
+    timeouts: { signIn: stage.browser ? SIGN_IN_MS : PLAYED_SIGN_IN_MS },
+    ...(stage.browser ? {} : { openBrowser: personFor(stage) }),
   });
   stage.atEnd(() => transport.close());
   const client = new Client({ name: 'demo-ide', version: '1.0.0' });

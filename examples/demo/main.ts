@@ -9,7 +9,7 @@ import { startLocalWorld, tellLocalStory } from './local-story.js';
 import { createNarrator, type Narrator } from './narrator.js';
 import { createScreen, type Screen } from './screen.js';
 import { tellServerStory } from './server-story.js';
-import { formatMs } from './tell.js';
+import { counted, formatMs } from './tell.js';
 import { watchWire } from './wire.js';
 
 const INTERRUPTED = 130;
@@ -83,6 +83,7 @@ async function run(options: DemoOptions, screen: Screen, interruption: AbortCont
     else await tellLocalStory(stage, world);
   } finally {
     wire.stop();
+    narrator?.stop();
     for (const cleanup of cleanups) await cleanup().catch(() => undefined);
   }
   conclude(screen, narrator, performance.now() - startedAt);
@@ -115,7 +116,7 @@ function conclude(screen: Screen, { tally }: Narrator, ms: number): void {
   screen.blank();
   screen.line(
     screen.paint('bold', `Done in ${formatMs(ms)}: `) +
-      `${requests} requests, ${authorization} for authorization; ${prompts} prompts, ${refreshes} refreshes; nothing left behind.`,
+      `${counted(requests, 'request')}, ${authorization} for authorization; ${counted(prompts, 'prompt')}, ${counted(refreshes, 'refresh', 'refreshes')}; nothing left behind.`,
   );
 }
 

@@ -3,6 +3,7 @@ import { CHAPTERS, type ChapterName } from './chapters.js';
 import { describeParameters, describePath } from './describe.js';
 import type { Screen } from './screen.js';
 import { formatMs, isEndpoint, merge, type Told, tell } from './tell.js';
+import { showWaiting } from './waiting.js';
 import type { Exchange } from './wire.js';
 
 /** What happened so far. */
@@ -27,6 +28,8 @@ export interface Narrator {
   onExchange(exchange: Exchange): void;
   onArrival(url: URL): void;
   onEvent(event: AuthEvent): void;
+  /** Nothing is waited for any more. */
+  stop(): void;
 }
 
 /** The chapters that a `connect()` can go through, in their order. */
@@ -48,6 +51,13 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
   let followed: number | undefined;
   let group: Told[] | undefined;
   let prompt: { readonly redirectUri: URL; readonly since: number; pages: number } | undefined;
+
+  let endWaiting: (() => void) | undefined;
+
+  function stop(): void {
+    endWaiting?.();
+    endWaiting = undefined;
+  }
 
   function chapter(name: ChapterName): void {
     const { title, reference, sentence } = CHAPTERS[name];
@@ -89,6 +99,7 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
   function onArrival(url: URL): void {
     if (prompt === undefined || url.port !== prompt.redirectUri.port || url.pathname !== prompt.redirectUri.pathname)
       return;
+    stop();
     const { since, pages } = prompt;
     const what = browser
       ? 'signs in and consents in the browser'
@@ -115,13 +126,21 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
         screen.row({ who: 'person', method: 'GET', what: `${url.origin}${url.pathname}` });
         screen.detail(describeParameters(url.searchParams));
         // Whoever shall open it needs all of it. The parameters in it are good for nothing but this one sign-in.
-        if (browser) screen.line(`   If no browser appears, open this:\n${event.url}`);
+        if (browser) {
+          stop();
+          screen.line(`   If no browser appears, open this:\n${event.url}`);
+          endWaiting = showWaiting(screen);
+        }
         break;
       }
       case 'browser_failed':
         screen.bad('No browser could be started here');
         break;
+      case 'sign_in_failed':
+        stop();
+        break;
       case 'signed_in':
+        stop();
         screen.good(`Signed in: ${event.scope.join(' ') || 'no scopes named'}${lifetime(event.expiresAt)}`);
         break;
       case 'refreshed':
@@ -163,6 +182,7 @@ export function createNarrator({ screen, serverUrl, browser }: NarratorOptions):
     onExchange,
     onArrival,
     onEvent,
+    stop,
   };
 }
 

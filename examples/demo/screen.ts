@@ -19,6 +19,9 @@ export interface Screen {
   blank(): void;
   /** A line as it is. */
   line(text: string): void;
+  /** What a terminal shows below all lines from now on; `undefined` takes it away. Elsewhere nothing. */
+  live(text: string | undefined): void;
+  readonly isTerminal: boolean;
   headline(number: number, title: string, reference: string, elapsed: string): void;
   sentence(text: string): void;
   row(row: Row): void;
@@ -31,30 +34,50 @@ export interface Screen {
 export interface ScreenOutput {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  hasColors?(): boolean;
+  hasColors?(env?: object): boolean;
   write(text: string): unknown;
 }
 
 const WIDEST = 100;
+/** A terminal that says it has no columns, or next to none, is written to as if it had these. */
+const NARROWEST = 40;
+const NARROWEST_TEXT = 10;
+const CLEAR_LINE = '\r\u001b[2K';
 const WHO_WIDTH = 7;
 const METHOD_WIDTH = 5;
 const TAIL_WIDTH = 16;
 const WHO_STYLES: Readonly<Record<string, Style>> = { mcp: 'cyan', auth: 'magenta', person: 'blue', app: 'yellow' };
 
-/** Whether to colour: as `NO_COLOR` and `FORCE_COLOR` say, else where there is a terminal that can. */
+/** Whether to colour: by the rules of the command, in `src/cli/style.ts`. */
 export function wantsColour(output: ScreenOutput, env: NodeJS.ProcessEnv): boolean {
   if ((env['NO_COLOR'] ?? '') !== '') return false;
   const forced = env['FORCE_COLOR'];
-  if (forced !== undefined && forced !== '') return forced !== '0';
-  return output.isTTY === true && (output.hasColors?.() ?? false);
+  if (forced !== undefined && forced !== '') return forced !== '0' && forced !== 'false';
+  if (output.isTTY !== true || env['TERM'] === 'dumb') return false;
+  // By the convention an empty value says nothing, but Node takes it for a no.
+  const { NO_COLOR: _empty, ...others } = env;
+  return output.hasColors?.(others) ?? false;
 }
 
 /** Writes the trace: lines of at most 100 columns. */
 export function createScreen(output: ScreenOutput, env: NodeJS.ProcessEnv): Screen {
   const colour = wantsColour(output, env);
-  const columns = Math.min(output.columns ?? WIDEST, WIDEST);
+  const columns = Math.min(Math.max(output.columns || WIDEST, NARROWEST), WIDEST);
   const paint = (style: Style, text: string) => (colour ? styleText(style, text, { validateStream: false }) : text);
-  const line = (text: string) => void output.write(`${text}\n`);
+  const isTerminal = output.isTTY === true;
+  let below: string | undefined;
+  const live = (text: string | undefined) => {
+    if (!isTerminal) return;
+    if (below !== undefined) output.write(CLEAR_LINE);
+    below = text?.slice(0, columns - 1);
+    if (below !== undefined) output.write(below);
+  };
+  const line = (text: string) => {
+    const waiting = below;
+    live(undefined);
+    output.write(`${text}\n`);
+    if (waiting !== undefined) live(waiting);
+  };
   const wrapped = (text: string, indent: string, style: (part: string) => string, first = indent) => {
     wrap(text, columns - indent.length).forEach((part, index) => {
       line((index === 0 ? first : indent) + style(part));
@@ -65,6 +88,8 @@ export function createScreen(output: ScreenOutput, env: NodeJS.ProcessEnv): Scre
     columns,
     paint,
     line,
+    live,
+    isTerminal,
     blank: () => line(''),
     headline(number, title, reference, elapsed) {
       const left = `${number}  ${title}`;
@@ -91,7 +116,8 @@ export function createScreen(output: ScreenOutput, env: NodeJS.ProcessEnv): Scre
 }
 
 /** Breaks at spaces; a word longer than a line is cut. */
-function wrap(text: string, width: number): string[] {
+function wrap(text: string, room: number): string[] {
+  const width = Math.max(room, NARROWEST_TEXT);
   const lines: string[] = [];
   let current = '';
   for (const word of text.split(' ')) {

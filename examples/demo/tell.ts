@@ -53,6 +53,11 @@ export function merge(all: readonly Told[]): Told[] {
   });
 }
 
+/** A number of things for people: `1 prompt`, `2 prompts`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** A duration for people: `12 ms`, `1.4 s`. */
 export function formatMs(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;

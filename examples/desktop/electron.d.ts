@@ -25,6 +25,8 @@ declare module 'electron' {
     getPath(name: 'userData'): string;
     whenReady(): Promise<void>;
     quit(): void;
+    /** Ends at once, and asks nobody. */
+    exit(code: number): void;
     on(event: 'open-url', listener: (event: CancelableEvent, url: string) => void): this;
     on(event: 'second-instance', listener: (event: unknown, argv: string[]) => void): this;
     on(event: 'before-quit', listener: (event: CancelableEvent) => void): this;

@@ -6,7 +6,8 @@ import { startApp } from './app.js';
 const preload = fileURLToPath(new URL('preload.cjs', import.meta.url));
 const page = fileURLToPath(new URL('../window.html', import.meta.url));
 
-await startApp(
+// Not awaited: Electron is ready only after this module has been evaluated (electron#40719).
+startApp(
   { app, dialog, ipcMain, safeStorage, shell },
   {
     serverUrl: process.env['MCP_SERVER_URL'] ?? 'https://mcp.example.com/mcp',
@@ -18,4 +19,7 @@ await startApp(
       for (const window of BrowserWindow.getAllWindows()) window.webContents.send(channel, value);
     },
   },
-);
+).catch((error: unknown) => {
+  console.error(error);
+  app.exit(1);
+});

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import { InvalidProofError, verifyProof } from '../servers/dpop-proofs.js';
+import { InvalidTokenError } from '../servers/token-verifier.js';
 import type { ExpiringStore } from './expiring-store.js';
 import type { GitHub } from './github.js';
 import { FIRST_SCOPE, judge } from './scopes.js';
 import type { Switches } from './switches.js';
-import { type Caller, type CheckToken, InvalidTokenError } from './token-check.js';
+import type { CheckedToken, CheckToken } from './token-check.js';
 import { asUser } from './user-context.js';
 
 export interface GuardParts {
@@ -51,7 +52,7 @@ export function createGuard(resource: Resource, parts: GuardParts): RequestHandl
     // RFC 6750 section 3.1: no error code for a request without a token.
     if (presented === undefined) return refuse({ status: 401, scheme, scopes: [FIRST_SCOPE] });
 
-    let caller: Caller;
+    let caller: CheckedToken;
     const used = presented.proven ? 'DPoP' : scheme;
     try {
       caller = await authenticate(request, presented, resource, parts);
@@ -89,7 +90,7 @@ async function authenticate(
   { token, proven }: Presented,
   resource: Resource,
   { check, store, switches }: GuardParts,
-): Promise<Caller> {
+): Promise<CheckedToken> {
   if ((await store.get(revokedKey(token))) !== undefined) throw new InvalidTokenError('revoked');
   const caller = await check(token, resource.url);
   if (proven) await checkProof(request, resource, token, caller, store);
@@ -102,7 +103,7 @@ async function checkProof(
   request: Request,
   resource: Resource,
   accessToken: string,
-  caller: Caller,
+  caller: CheckedToken,
   store: ExpiringStore,
 ): Promise<void> {
   const url = new URL(request.path, resource.url).href;

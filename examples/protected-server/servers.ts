@@ -42,7 +42,7 @@ export async function startProtectedServer(
 
   const { origin, close } = await startLoopbackApp({ port: options.port ?? 0, switches, revoke }, async (app, at) => {
     const issuer = () => switches.authorizationServer ?? authServerUrl ?? at;
-    const check = createTrust(issuer, (trusted) =>
+    const check = followIssuer(issuer, (trusted) =>
       trusted === at
         ? checkInProcess(() => own?.provider)
         : checkExternally(trusted, introspection, options.introspectionCacheMs),
@@ -103,8 +103,8 @@ export async function startAuthorizationServer(
   };
 }
 
-/** Trust in one issuer, which a switch can change while the server runs. */
-function createTrust(issuer: () => string, checkFor: (issuer: string) => CheckToken): CheckToken {
+/** Checks by one issuer, which a switch can change while the server runs. */
+function followIssuer(issuer: () => string, checkFor: (issuer: string) => CheckToken): CheckToken {
   let trusted: { readonly issuer: string; readonly check: CheckToken } | undefined;
   return (token, audience) => {
     const now = issuer();

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 import * as oauth from 'oauth4webapi';
 import type { Provider } from 'oidc-provider';
+import { InvalidTokenError } from '../servers/token-verifier.js';
 import type { ClientCredentials } from './settings.js';
 
-/** What a good token says. */
-export interface Caller {
+/** What a token says that is good here. */
+export interface CheckedToken {
   readonly issuer: string;
   readonly subject: string;
   readonly email: string | undefined;
@@ -15,13 +16,8 @@ export interface Caller {
   readonly jkt: string | undefined;
 }
 
-/** The token is not good here; answered with 401. */
-export class InvalidTokenError extends Error {
-  override readonly name = 'InvalidTokenError';
-}
-
 /** @throws InvalidTokenError where the token is not good; anything else means that it could not be checked */
-export type CheckToken = (token: string, audience: string) => Promise<Caller>;
+export type CheckToken = (token: string, audience: string) => Promise<CheckedToken>;
 
 const ALGORITHMS = ['ES256', 'RS256', 'PS256', 'EdDSA'];
 const WAIT_MS = 5_000;
@@ -35,7 +31,7 @@ export function checkInProcess(provider: () => Provider | undefined): CheckToken
     if (server === undefined || !found?.isValid) throw new InvalidTokenError('unknown, expired or revoked');
     const { accountId, clientId, aud, scope, jkt, extra } = found;
     const claims = { ...extra, sub: accountId ?? clientId, client_id: clientId, scope: scope ?? '' };
-    return callerFrom({ ...claims, ...(aud && { aud }), ...(jkt && { cnf: { jkt } }) }, server.issuer, audience);
+    return checkedFrom({ ...claims, ...(aud && { aud }), ...(jkt && { cnf: { jkt } }) }, server.issuer, audience);
   };
 }
 
@@ -85,7 +81,7 @@ function byJwks(server: oauth.AuthorizationServer): CheckToken {
       const unavailable = !(error instanceof errors.JOSEError) || error instanceof errors.JWKSTimeout;
       throw unavailable ? error : new InvalidTokenError(error.message);
     });
-    return callerFrom(payload, server.issuer, audience);
+    return checkedFrom(payload, server.issuer, audience);
   };
 }
 
@@ -122,7 +118,7 @@ function byIntrospection(
     const { active, iss = server.issuer, exp = 0 } = claims;
     if (!active || exp * 1_000 <= Date.now()) throw new InvalidTokenError('unknown, expired or revoked');
     if (iss !== server.issuer) throw new InvalidTokenError('of another issuer');
-    return callerFrom(claims as JWTPayload, server.issuer, audience);
+    return checkedFrom(claims as JWTPayload, server.issuer, audience);
   };
 }
 
@@ -131,7 +127,7 @@ function requestOptions({ protocol }: URL) {
   return { signal: AbortSignal.timeout(WAIT_MS), ...(protocol === 'http:' && { [oauth.allowInsecureRequests]: true }) };
 }
 
-function callerFrom(claims: JWTPayload, issuer: string, audience: string): Caller {
+function checkedFrom(claims: JWTPayload, issuer: string, audience: string): CheckedToken {
   const { sub, aud, scope, email, cnf } = claims;
   if (![aud].flat().includes(audience)) throw new InvalidTokenError('for another audience');
   const clientId = claims['client_id'] ?? claims['azp'];

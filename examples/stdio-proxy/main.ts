@@ -3,16 +3,19 @@
  *
  *   npx tsx examples/stdio-proxy/main.ts https://mcp.example.com/mcp
  */
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import * as rpc from '@modelcontextprotocol/sdk/types.js';
-import { type AuthEvent, type AuthProvider, createAuthProvider, findMcpOAuthError } from 'mcp-oauth-client';
-import { openRemote, type Remote } from './remote.js';
+import { type AuthEvent, type AuthProvider, createAuthProvider, findMcpOAuthError, withOAuth } from 'mcp-oauth-client';
 
+type Remote = StreamableHTTPClientTransport | SSEClientTransport;
+/** How a server answers that knows nothing but the older HTTP+SSE transport. */
+const NO_STREAMABLE_HTTP: readonly unknown[] = [400, 404, 405];
 const LONGEST_FAREWELL_MS = 2_000;
 const [serverUrl = ''] = process.argv.slice(2);
 const host = new StdioServerTransport();
-const unanswered = new Set<rpc.RequestId>();
-let provider: AuthProvider | undefined;
+let authProvider: AuthProvider | undefined;
 let remote: Promise<Remote> = Promise.reject(new Error('The first request has to be "initialize".'));
 remote.catch(() => undefined);
 
@@ -23,43 +26,33 @@ function onEvent(event: AuthEvent): void {
   if (event.type === 'authorization_url') say(`To sign in, open ${event.url}`);
   if (event.type === 'device_code') say(`To sign in, enter ${event.userCode} at ${event.verificationUri}`);
   if (event.type === 'sign_in_elsewhere') say('Another window is signing in; waiting for it.');
-  if (event.type === 'signed_in') say('Signed in.');
 }
 
+/** Signs in where that is needed. The answer to the host's `initialize` tells which transport the server speaks. */
 async function open(initialize: rpc.JSONRPCRequest): Promise<Remote> {
-  provider ??= createAuthProvider({ serverUrl, clientMetadata: { client_name: 'MCP stdio proxy' }, onEvent });
-  return openRemote(provider, serverUrl, initialize, { onmessage: toHost, onerror, onclose: () => void leave(1) });
-}
-
-function toHost(message: rpc.JSONRPCMessage): void {
-  if (!('method' in message) && message.id !== undefined) unanswered.delete(message.id);
-  void host.send(message);
-}
-
-async function toServer(message: rpc.JSONRPCMessage): Promise<void> {
-  if (rpc.isJSONRPCRequest(message)) unanswered.add(message.id);
-  if (rpc.isJSONRPCRequest(message) && rpc.isInitializeRequest(message)) {
-    remote = open(message);
-    await remote;
-    return;
+  authProvider ??= createAuthProvider({ serverUrl, clientMetadata: { client_name: 'MCP stdio proxy' }, onEvent });
+  try {
+    return await begin(withOAuth(StreamableHTTPClientTransport, serverUrl, { authProvider }), initialize);
+  } catch (error) {
+    if (!(error instanceof StreamableHTTPError && NO_STREAMABLE_HTTP.includes(error.code))) throw error;
+    const older = begin(withOAuth(SSEClientTransport, serverUrl, { authProvider }), initialize);
+    // Where that is no event stream either, the first answer says more.
+    return older.catch((second: unknown) => Promise.reject(findMcpOAuthError(second) ?? error));
   }
-  const opened = remote;
-  const sent = opened.then((transport) => transport.send(message));
-  // What follows it must not overtake it on the way to the server.
-  if (rpc.isInitializedNotification(message)) remote = sent.catch(() => undefined).then(() => opened);
-  await sent;
 }
 
-/** Answers a request that nobody else will answer. */
-function refuse(id: rpc.RequestId, error: unknown): void {
-  const known = findMcpOAuthError(error);
-  const { message } = known ?? (error as Error);
-  const data = known === undefined ? {} : { data: { code: known.code, retryable: known.retryable } };
-  if (unanswered.delete(id)) void host.send({ jsonrpc: '2.0', id, error: { code: -32_000, message, ...data } });
-}
-
-function onerror(error: Error): void {
-  say(error.message);
+async function begin(transport: Remote, initialize: rpc.JSONRPCRequest): Promise<Remote> {
+  transport.onerror = (error) => say(error.message);
+  transport.onmessage = (message) => {
+    if (rpc.isJSONRPCResultResponse(message) && message.id === initialize.id) {
+      transport.setProtocolVersion(String(message.result['protocolVersion']));
+    }
+    void host.send(message);
+  };
+  await transport.start();
+  await transport.send(initialize).catch((error) => transport.close().then(() => Promise.reject(error)));
+  transport.onclose = () => void leave(1);
+  return transport;
 }
 
 async function leave(exitCode: number): Promise<void> {
@@ -67,18 +60,30 @@ async function leave(exitCode: number): Promise<void> {
   process.exitCode = exitCode;
   setTimeout(() => process.exit(), LONGEST_FAREWELL_MS).unref();
   // Ends a sign-in that is under way, too: another instance may take it over at once.
-  await provider?.close();
+  await authProvider?.close();
   await remote.then((transport) => transport.close()).catch(() => undefined);
-  for (const id of unanswered) refuse(id, new Error('The connection to the server has ended.'));
   await host.close();
 }
 
-host.onerror = onerror;
+host.onerror = (error) => say(error.message);
 host.onmessage = (message) => {
-  const failed = (error: Error) => (rpc.isJSONRPCRequest(message) ? refuse(message.id, error) : onerror(error));
-  toServer(message).catch(failed);
+  const before = remote;
+  const isFirst = rpc.isJSONRPCRequest(message) && rpc.isInitializeRequest(message);
+  const sent = isFirst ? open(message) : before.then((to) => to.send(message).then(() => to));
+  // What follows one of these two must not overtake it on the way to the server.
+  if (isFirst) remote = sent;
+  if (rpc.isInitializedNotification(message)) remote = sent.catch(() => before);
+  sent.catch((error: Error) => {
+    if (!rpc.isJSONRPCRequest(message)) return;
+    const known = findMcpOAuthError(error);
+    const data = known && { data: { code: known.code, retryable: known.retryable } };
+    const answer = { code: -32_000, message: (known ?? error).message, ...data };
+    void host.send({ jsonrpc: '2.0', id: message.id, error: answer });
+  });
 };
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void leave(0));
 process.stdin.once('end', () => void leave(0));
-process.stdout.once('error', () => void leave(1));
+// Each write to a host that is gone fails anew, and the notices need no reader.
+process.stdout.on('error', () => void leave(1));
+process.stderr.on('error', () => undefined);
 await host.start();

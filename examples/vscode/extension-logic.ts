@@ -28,6 +28,8 @@ export async function createExtension(editor: Editor, context: Context, settings
   // In a remote window or a browser it is another than the one asked for; on the desktop it names the window.
   const redirect = await env.asExternalUri(Uri.parse(`${env.uriScheme}://acme.acme-mcp${CALLBACK_PATH}`));
   const item = window.createStatusBarItem('acmeMcp.status');
+  // It shows already, also where what follows fails.
+  context.subscriptions.push(item);
   const status = new Status(item);
   const provider: AuthProvider = createAuthProvider({
     ...settings,
@@ -116,7 +118,6 @@ export async function createExtension(editor: Editor, context: Context, settings
   }
 
   context.subscriptions.push(
-    item,
     { dispose: () => provider.close() },
     window.registerUriHandler({ handleUri }),
     // A session may have expired meanwhile, which is no event.

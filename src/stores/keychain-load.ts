@@ -18,7 +18,8 @@ const KEYTAR: string = 'keytar';
 const MODULES: ModuleLoader = {
   keyring: () => import('@napi-rs/keyring'),
   keytar: () => import(KEYTAR),
-  loaded: () => Object.keys(createRequire(import.meta.url).cache ?? {}),
+  // The list is one for the whole process, so the path says nothing; a bundle in CommonJS has no `import.meta.url`.
+  loaded: () => Object.keys(createRequire('/').cache ?? {}),
 };
 
 /**

@@ -106,6 +106,8 @@ describe('the demo at a given server', () => {
       expect({ code, stderr, leftBehind }).toEqual({ code: 0, stderr: '', leftBehind: [] });
       expect(chaptersOf(stdout)).toEqual([...CHAPTERS.slice(0, 5), 'Second start', 'Sign-out']);
       expect(stdout).toContain('No browser could be started here');
+      expect(stdout.match(/Waiting for the browser, 5:00 left\./g)).toHaveLength(1);
+      expect(stdout).toMatch(/; 1 prompt, 0 refreshes; nothing left behind\.\n$/);
       expect(stdout).toContain('5 tools: echo, whoami, create_issue, delete_repo, slow');
       expect(stdout).toContain('echo({"text":"over there"}) → over there');
       expect(stdout).toContain('5 tools again, with 0 requests for authorization');

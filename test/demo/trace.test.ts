@@ -89,6 +89,16 @@ describe('the screen of the demo', () => {
     expect(wantsColour(pipe, { FORCE_COLOR: '1', NO_COLOR: '1' })).toBe(false);
   });
 
+  it.each([0, 24])('writes at a terminal that says it has %i columns', (columns) => {
+    const lines: string[] = [];
+    const screen = createScreen({ columns, write: (text: string) => lines.push(...text.split('\n')) }, {});
+    screen.row({ who: 'mcp', method: 'POST', what: `/${'a'.repeat(70)} and more`, status: '200', time: '5 ms' });
+    screen.detail('x'.repeat(130));
+    expect(lines.join('').match(/a/g)?.length).toBeGreaterThanOrEqual(70);
+    expect(lines.length).toBeLessThan(40);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(columns === 0 ? 100 : 45);
+  });
+
   it('keeps to the width of the terminal', () => {
     const lines: string[] = [];
     const screen = createScreen({ columns: 60, write: (text: string) => lines.push(...text.split('\n')) }, {});

@@ -6,8 +6,12 @@ import * as streamable from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import ts from 'typescript';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
+import * as library from '../../src/index.js';
 import { type AuthProvider, type AuthProviderOptions, createAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { callbackOf, closers, failure, person, rpc } from '../auth-provider/support.js';
+import { createTestServer, testOptions } from '../../src/testing/index.js';
+import { callbackOf, closers, person, rpc } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
+import { freePort } from '../support/ports.js';
 import { documentText, runBlock } from './run-block.js';
 
 const { closing, closeAll } = closers();
@@ -105,6 +109,29 @@ describe('the guide for those who come from the SDK', { timeout: 30_000 }, () =>
     expect(await failure(quiet.fetch(server.url, rpc('ping')))).toMatchObject({ code: 'interaction_required' });
     expect((await provider.fetch(server.url, rpc('ping'))).status).toBe(200);
     expect(who.tabs).toHaveLength(1);
+  });
+
+  it('keeps a client that was registered by hand, with its redirect, for its issuer alone', async () => {
+    const port = await freePort();
+    const user = async (issuer: string) => {
+      const clients = [{ client_id: 'acme-ide', redirect_uris: [`http://127.0.0.1:${port}/callback`] }];
+      const server = createTestServer({ url: 'https://mcp.example.com/mcp', issuer, clients });
+      const createAuthProvider = (options: AuthProviderOptions) => {
+        expect(options.loopback?.port).toBe(8090);
+        // That one may be taken here.
+        const loopback = { ...options.loopback, port };
+        return closing(library.createAuthProvider({ ...options, loopback, ...testOptions(server) }));
+      };
+      const modules = { 'mcp-oauth-client': { ...library, createAuthProvider } };
+      const { provider } = await runBlock<{ provider: AuthProvider }>(PATH, "client_id: 'acme-ide'", modules);
+      return { server, provider };
+    };
+    const { server, provider } = await user('https://auth.example.com');
+    expect(await provider.authorize()).toMatchObject({ signedIn: true, clientId: 'acme-ide' });
+    expect(server.count('register')).toBe(0);
+    const other = await user('https://elsewhere.example.com');
+    expect(await failure(other.provider.authorize())).toMatchObject({ code: 'client_mismatch' });
+    expect([other.server.count('authorize'), other.server.count('token')]).toEqual([0, 0]);
   });
 
   it('has a provider for hosts that take nothing else', async () => {

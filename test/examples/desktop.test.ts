@@ -63,6 +63,7 @@ async function launch(serverUrl: string, userData: string, options: LaunchOption
     setAsDefaultProtocolClient: (scheme: string) => seen.schemes.push(scheme) > 0,
     getPath: () => userData,
     whenReady: async () => undefined,
+    exit: () => undefined,
     quit() {
       seen.quits += 1;
       if (listeners.has('before-quit')) emit('before-quit', cancelable);

@@ -7,7 +7,8 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { traceOAuth } from '../../examples/opentelemetry/spans.js';
-import { callTool, failure, HOUR, type Scene, scene } from '../auth-provider/support.js';
+import { callTool, HOUR, type Scene, scene } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 
 /** Everything secret that crosses the wire: what a form or a JSON answer calls by these names, and what requests are authorized by. */
 const SECRET = /^(access_token|refresh_token|id_token|code|code_verifier|client_secret|registration_access_token)$/;

@@ -3,7 +3,8 @@ import { type ProtectedServer, startAuthorizationServer } from '../../examples/p
 import { playPerson } from '../../examples/servers/person.js';
 import { deviceCode, getAuthProvider, MemoryTokenStore } from '../../src/index.js';
 import { bearer, INITIALIZE, rpc } from '../servers/plain-flow.js';
-import { closers, oauthErrorIn, rejection, STREAMABLE } from '../with-oauth/support.js';
+import { rejection } from '../support/failure.js';
+import { closers, oauthErrorIn, STREAMABLE } from '../with-oauth/support.js';
 import { admin, signIn, start, turn, warmUp } from './protected-server-support.js';
 
 const { closing, closeAll } = closers();

@@ -2,7 +2,8 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TOOL_SCOPES } from '../../examples/protected-server/scopes.js';
 import { asUser, currentUser } from '../../examples/protected-server/user-context.js';
 import { bearer, INITIALIZE, rpc } from '../servers/plain-flow.js';
-import { closers, FOUR, oauthErrorIn, rejection } from '../with-oauth/support.js';
+import { rejection } from '../support/failure.js';
+import { closers, FOUR, oauthErrorIn } from '../with-oauth/support.js';
 import { signIn, start, warmUp } from './protected-server-support.js';
 
 const { closing, closeAll } = closers();

@@ -6,7 +6,9 @@ import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-se
 import { listenOnLoopback, sendJson } from '../../examples/servers/loopback-server.js';
 import { playPerson } from '../../examples/servers/person.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
-import { closers, rejection } from '../with-oauth/support.js';
+import { rejection } from '../support/failure.js';
+import { closers } from '../with-oauth/support.js';
+import { initialize, startRawHost } from './stdio-proxy-host.js';
 import { type BuiltExample, buildExample, type Machine, newMachine, until, urlIn } from './support.js';
 
 const { closing, closeAll } = closers();
@@ -17,6 +19,8 @@ beforeAll(async () => {
   example = await buildExample('stdio-proxy');
 }, 60_000);
 afterAll(() => example.close());
+
+const rawHost = (machine: Machine, serverUrl: string) => closing(startRawHost(example, machine, serverUrl));
 
 /** A host with a client of its own that starts the proxy, as its settings say. */
 function startHost(machine: Machine, serverUrl: string) {
@@ -161,31 +165,6 @@ describe('a host that speaks stdio only', { timeout: 60_000 }, () => {
     expect(await proxy.answer(1)).toMatchObject({ error: { code: -32_000, data: { code: 'closed' } } });
   });
 });
-
-const initialize = (id: number) => ({
-  jsonrpc: '2.0',
-  id,
-  method: 'initialize',
-  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'host', version: '1.0.0' } },
-});
-
-/** A host that shows every line. */
-function rawHost(machine: Machine, serverUrl: string) {
-  const running = closing(example.start([serverUrl], machine.env));
-  const lines = () => running.output.stdout.split('\n').slice(0, -1);
-  const find = (id: unknown) =>
-    lines()
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-      .find((message) => message['id'] === id);
-  return {
-    ...running,
-    send: (message: object) => void running.child.stdin?.write(`${JSON.stringify(message)}\n`),
-    async answer(id: unknown) {
-      await until(() => find(id) !== undefined, `the answer to ${id}`);
-      return find(id);
-    },
-  };
-}
 
 function isAlive(pid: number | null): boolean {
   if (pid === null) return false;
