@@ -67,7 +67,18 @@ describe('a release', () => {
 
   it('is published with provenance, after the checks, by a job that alone may ask for an identity', () => {
     const text = read('.github/workflows/release.yml');
-    const steps = [...text.matchAll(/^ +- run: (.+)$/gm)].map(([, command]) => command);
+    const [before = '', publish = ''] = text.split('\n  publish:\n');
+    expect(publish).toMatch(/^ {4}needs: everything$/m);
+    expect(before).toMatch(/^ {2}everything:$/m);
+    // Everything, in the same containers as each change is tested in.
+    const jobs = [before, read('.github/workflows/ci.yml')];
+    for (const job of jobs) {
+      expect(job).toMatch(/^ {4}container: node:\$\{\{ matrix\.node \}\}-bookworm$/m);
+      expect(job).toMatch(/^ {8}node: \[20, 22, 24\]$/m);
+      expect(job).toMatch(/^ {6}- run: bash \.ci\/run$/m);
+    }
+    expect(before).not.toContain('continue-on-error');
+    const steps = [...publish.matchAll(/^ +- run: (.+)$/gm)].map(([, command]) => command);
     expect(steps).toEqual([
       'node scripts/check-release.mjs "$GITHUB_REF_NAME"',
       'npm ci --ignore-scripts',

@@ -9,6 +9,7 @@ import { type AuthProviderOptions, MemoryTokenStore, type Session } from '../../
 import { closers, redirectUriOf, until } from '../auth-provider/support.js';
 import { cliScene } from '../cli/scene.js';
 import { Sink } from '../cli/support.js';
+import { rows, section } from '../support/markdown.js';
 import { documentText, runBlock } from './run-block.js';
 
 const { closing, closeAll } = closers();
@@ -23,26 +24,36 @@ function flagsByCommand(): Map<string, readonly string[]> {
   return new Map(program.commands.map((each) => [each.name(), each.options.map(({ long }) => long ?? '')]));
 }
 
-/** The cells of the table that follows a heading. */
-function table(heading: string): string[][] {
-  const section = documentText(PATH).split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-  const lines = section.split('\n').filter((line) => /^\| (?!Subcommand|Flag|Exit|You are|---)/.test(line));
-  return lines.map((line) => line.split('|').map((cell) => cell.trim()));
+/** The rows of the tables under a heading. */
+const table = (heading: string): string[][] => rows(section(documentText(PATH), heading));
+
+const words = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
+
+/** The subcommands that a cell "Of" names: all, all but some, or a list. */
+function takers(of: string): string[] {
+  const commands = [...flagsByCommand().keys()];
+  const named = words(of);
+  return of.startsWith('all') ? commands.filter((command) => !named.includes(command)) : named;
 }
 
 describe('the command in its guide', () => {
   it('has the subcommands and no other', () => {
-    const named = table('The command').map(([, cell = '']) => /`(\w+)/.exec(cell)?.[1]);
+    const named = table('The command').map(([cell = '']) => /`(\w+)/.exec(cell)?.[1]);
     expect(named).toEqual([...flagsByCommand().keys()]);
   });
 
-  it('has every flag of every subcommand in the table, and no other', () => {
-    const flags = table('Flags').flatMap(([, cell = '']) =>
-      [...cell.matchAll(/`(--[a-z0-9-]+)`/g)].map(([, flag]) => flag),
+  it('has each flag once in the table, with the subcommands that take it', () => {
+    const documented = table('Flags').flatMap(([flags = '', of = '']) =>
+      words(flags).map((flag) => [flag, takers(of).sort()] as const),
     );
-    const all = new Set([...flagsByCommand().values()].flat());
-    expect([...new Set(flags)].sort()).toEqual([...all].sort());
-    expect(flags).toHaveLength(all.size);
+    expect(new Set(documented.map(([flag]) => flag)).size).toBe(documented.length);
+    const commands = [...flagsByCommand()];
+    const flags = new Set(commands.flatMap(([, each]) => each));
+    const taken = [...flags].map((flag) => [
+      flag,
+      commands.flatMap(([command, each]) => (each.includes(flag) ? [command] : [])).sort(),
+    ]);
+    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(taken));
   });
 
   it('is shown with subcommands and flags that it has', () => {
@@ -57,7 +68,7 @@ describe('the command in its guide', () => {
   });
 
   it('ends with the exit codes of the table', () => {
-    const codes = table('Scripts').map(([, cell]) => Number(cell));
+    const codes = table('Scripts').map(([cell]) => Number(cell));
     expect(codes.filter((code) => !Number.isNaN(code))).toEqual(Object.values(EXIT));
   });
 });

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { titlesIn } from '../field/titles.js';
+import { rows, section } from '../support/markdown.js';
 import { documentText } from './run-block.js';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -10,21 +11,6 @@ const TEXT = documentText('CONTRIBUTING.md');
 
 const exists = (path: string): boolean => existsSync(fileURLToPath(new URL(path, ROOT)));
 const inCode = (text: string): string[] => [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
-const section = (title: string): string => TEXT.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? '';
-
-/** The cells of the rows of a section's table, without its head. */
-function rows(title: string): string[][] {
-  const lines = section(title)
-    .split('\n')
-    .filter((line) => line.startsWith('| '));
-  return lines.slice(2).map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-}
-
 /** `ROOMS` of the rules, read from their source: the rooms from the ground up, each with its patterns. */
 function rooms(): string[][] {
   const source = documentText('test/architecture/rules.ts');
@@ -60,11 +46,11 @@ describe('CONTRIBUTING.md', () => {
         .flat()
         .filter((pattern) => !exists(`src/${pattern}`)),
     ).toEqual([]);
-    expect(rows('The rooms').map(([patterns = '']) => inCode(patterns))).toEqual(rooms());
+    expect(rows(section(TEXT, 'The rooms')).map(([patterns = '']) => inCode(patterns))).toEqual(rooms());
   });
 
   it('names for each invariant files that hold it and tests that exist under their titles', () => {
-    const invariants = rows('The invariants');
+    const invariants = rows(section(TEXT, 'The invariants'));
     expect(invariants.length).toBeGreaterThanOrEqual(10);
     for (const [what = '', held = '', tests = ''] of invariants) {
       expect([what, inCode(held).length > 0]).toEqual([what, true]);

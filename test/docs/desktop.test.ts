@@ -2,6 +2,8 @@ import { EventEmitter } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as sdk from '@modelcontextprotocol/sdk/client/index.js';
+import * as streamable from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { playPerson } from '../../examples/servers/person.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
@@ -12,8 +14,9 @@ import {
   type Session,
   type StepUpAnswer,
 } from '../../src/index.js';
-import { callTool, closers, failure, person, rpc, until } from '../auth-provider/support.js';
+import { callTool, closers, person, rpc, until } from '../auth-provider/support.js';
 import { EditorSecrets } from '../stores/secret-storage-stand-in.js';
+import { failure } from '../support/failure.js';
 import { documentText, runBlock } from './run-block.js';
 
 const { closing, closeAll } = closers();
@@ -99,6 +102,35 @@ describe('the connection of the desktop guide', { timeout: 30_000 }, () => {
     await press('Sign in');
     expect((await provider.fetch(server.url, callTool('create_issue'))).status).toBe(200);
     expect(tabs).toHaveLength(2);
+  });
+
+  it('has transports that take the provider, reject until the button was pressed, and never close it', async () => {
+    const { server, tabs, open } = await application();
+    const { provider, press } = open();
+    let connects = 0;
+    class Client extends sdk.Client {
+      constructor(...args: ConstructorParameters<typeof sdk.Client>) {
+        super(...args);
+        closing(this);
+      }
+      override async connect(...args: Parameters<sdk.Client['connect']>) {
+        await super.connect(...args);
+        connects += 1;
+        expect((await this.listTools()).tools.length).toBeGreaterThan(0);
+        await this.close();
+      }
+    }
+    const modules = {
+      '@modelcontextprotocol/sdk/client/index.js': { ...sdk, Client },
+      '@modelcontextprotocol/sdk/client/streamableHttp.js': streamable,
+    };
+    const connect = () =>
+      runBlock(PATH, 'await client.connect(withOAuth(', modules, { provider, serverUrl: server.url });
+    expect(await failure(connect())).toMatchObject({ code: 'interaction_required' });
+    await press('Sign in');
+    await connect();
+    expect((await provider.fetch(server.url, rpc('ping'))).status).toBe(200);
+    expect([connects, tabs.length]).toEqual([1, 1]);
   });
 
   it('with `interactive` for the button alone, the user agrees to a step-up in vain', async () => {

@@ -1,8 +1,10 @@
 import * as v2 from '@modelcontextprotocol/client';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AuthProvider, AuthProviderOptions } from '../../src/index.js';
-import { AT_AS, AT_IDP, type Enterprise, startEnterprise } from '../auth-provider/enterprise-support.js';
-import { closers, failure } from '../auth-provider/support.js';
+import { AT_AS, AT_IDP } from '../auth-provider/enterprise-settings.js';
+import { type Enterprise, startEnterprise } from '../auth-provider/enterprise-support.js';
+import { closers } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import { runBlock } from './run-block.js';
 
 const { closing, closeAll } = closers();

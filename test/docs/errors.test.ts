@@ -1,7 +1,9 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
 import { findMcpOAuthError, getAuthProvider, McpOAuthError, type McpOAuthErrorCode } from '../../src/index.js';
-import { closers, FOUR, isSse, open, person, rejection, signingIn, urlFor } from '../with-oauth/support.js';
+import { rejection } from '../support/failure.js';
+import { rows, section } from '../support/markdown.js';
+import { closers, FOUR, isSse, open, person, signingIn, urlFor } from '../with-oauth/support.js';
 import { documentText, runBlock } from './run-block.js';
 
 const { closing, closeAll } = closers();
@@ -15,17 +17,8 @@ const union = (): string[] => {
   return [...declared.matchAll(/\| '([a-z_]+)'/g)].map(([, code = '']) => code);
 };
 
-/** The rows of the table under "Every code", as their cells. */
-const rows = (): string[][] => {
-  const section = documentText(PATH).split('\n## Every code\n')[1]?.split('\n## ')[0] ?? '';
-  const lines = section.split('\n').filter((line) => line.startsWith('| `'));
-  return lines.map((line) =>
-    line
-      .split(/(?<!\\)\|/)
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-};
+/** The rows of the table under "Every code". */
+const codes = (): string[][] => rows(section(documentText(PATH), 'Every code'));
 
 const codeOf = (cell = ''): string => cell.replaceAll('`', '');
 const errorOf = (code: string) =>
@@ -37,16 +30,16 @@ const errorOf = (code: string) =>
 describe('the table of errors', () => {
   it('has each code of the union once, in its order', () => {
     expect(union().length).toBeGreaterThan(30);
-    expect(rows().map(([code]) => codeOf(code))).toEqual(union());
+    expect(codes().map(([code]) => codeOf(code))).toEqual(union());
   });
 
   it('says of each whether it is retryable, as the error does', () => {
-    const said = rows().map(([code, , retryable]) => [codeOf(code), retryable]);
+    const said = codes().map(([code, , retryable]) => [codeOf(code), retryable]);
     expect(said).toEqual(union().map((code) => [code, errorOf(code).retryable ? 'yes' : 'no']));
   });
 
   it('says of each when it occurs, what the application does and what the user sees', () => {
-    for (const [code, occurs, , does, sees, ...others] of rows()) {
+    for (const [code, occurs, , does, sees, ...others] of codes()) {
       expect([code, (occurs ?? '').length > 10, (does ?? '').length > 3, (sees ?? '').length > 3]).toEqual([
         code,
         true,
@@ -72,8 +65,12 @@ describe('the blocks of the errors guide', () => {
   };
   let blocks: Blocks;
   beforeAll(async () => {
-    const names = ['function reactionTo', 'function reasonOf', 'function logLine', 'function patiently'];
-    blocks = Object.assign({}, ...(await Promise.all(names.map((name) => runBlock<object>(PATH, name)))));
+    blocks = {
+      ...(await runBlock<Pick<Blocks, 'reactionTo'>>(PATH, 'function reactionTo')),
+      ...(await runBlock<Pick<Blocks, 'reasonOf'>>(PATH, 'function reasonOf')),
+      ...(await runBlock<Pick<Blocks, 'logLine'>>(PATH, 'function logLine')),
+      ...(await runBlock<Pick<Blocks, 'patiently'>>(PATH, 'function patiently')),
+    };
   });
 
   it('react to each code by trying again exactly where that may help', () => {

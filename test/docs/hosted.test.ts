@@ -3,7 +3,8 @@ import express, { type Request } from 'express';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type RotatingServerOptions, startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { type AuthProvider, isMcpOAuthError, type McpOAuthError, MemoryTokenStore } from '../../src/index.js';
-import { callbackOf, callTool, closers, failure, rpc } from '../auth-provider/support.js';
+import { callbackOf, callTool, closers, rpc } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import { documentText, runBlock } from './run-block.js';
 
 const { closing, closeAll } = closers();

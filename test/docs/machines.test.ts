@@ -1,10 +1,14 @@
 import { createSign } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as v2 from '@modelcontextprotocol/client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startAuthorizationServer } from '../../examples/servers/authorization-server.js';
 import { listenOnLoopback, sendJson } from '../../examples/servers/loopback-server.js';
 import { startMcpServerV2 } from '../../examples/servers/mcp-server-v2.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
+import * as library from '../../src/index.js';
 import {
   type AuthProvider,
   clientCredentials,
@@ -15,9 +19,10 @@ import {
   type Signer,
   type StepUpRequest,
 } from '../../src/index.js';
-import { closers, failure, rpc, TestClock, callTool as toolCall, until } from '../auth-provider/support.js';
+import { closers, rpc, TestClock, callTool as toolCall, until } from '../auth-provider/support.js';
 import { startWorkloadServer } from '../auth-provider/workload-support.js';
 import { createKey } from '../grants/keys.js';
+import { failure } from '../support/failure.js';
 import { runBlock } from './run-block.js';
 
 const { closing, closeAll } = closers();
@@ -111,6 +116,38 @@ describe('the keys of the machines guide', LIMIT, () => {
 });
 
 describe('the workload of the machines guide', LIMIT, () => {
+  it('reads the token of the file for each token request, for its issuer alone', async () => {
+    const clock = new TestClock();
+    const server = closing(await startWorkloadServer(clock));
+    const directory = await mkdtemp(join(tmpdir(), 'machines-guide-'));
+    closing({ close: () => rm(directory, { recursive: true }) });
+    const file = join(directory, 'token');
+    const given: unknown[] = [];
+    // The platform's file and the server are elsewhere here.
+    const jwtBearer = (options: library.JwtBearerOptions) => {
+      given.push(options);
+      return library.jwtBearer({ ...options, assertion: { file }, issuer: server.issuer });
+    };
+    const { grant } = await runBlock<{ grant: JwtBearerGrant }>(PATH, 'assertion: { file:', {
+      'mcp-oauth-client': { ...library, jwtBearer },
+    });
+    expect(given).toEqual([{ assertion: { file: '/var/run/secrets/mcp/token' }, issuer: 'https://auth.example.com' }]);
+    const open = (chosen: Grant) =>
+      closing(createAuthProvider({ serverUrl: server.url, grant: chosen, store: new MemoryTokenStore(), clock }));
+    const provider = open(grant);
+    const written: string[] = [];
+    for (let hour = 0; hour < 4; hour += 2) {
+      written.push(await server.assertion());
+      await writeFile(file, `${written.at(-1)}\n`);
+      expect((await provider.fetch(server.url, rpc('ping'))).status).toBe(200);
+      clock.advance(2 * 3_600_000);
+    }
+    expect(server.presented).toEqual(written);
+    const elsewhere = library.jwtBearer({ assertion: { file }, issuer: 'https://auth.example.com' });
+    expect(await failure(open(elsewhere).authorize())).toMatchObject({ code: 'client_mismatch' });
+    expect(server.presented).toHaveLength(2);
+  });
+
   it('asks GitHub for a token for the issuer, and presents it', async () => {
     const { gitHubActions } = await runBlock<{ gitHubActions: (issuer: string) => JwtBearerGrant }>(
       PATH,

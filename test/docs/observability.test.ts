@@ -4,16 +4,14 @@ import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { type AuthEvent, McpOAuthError } from '../../src/index.js';
 import { callTool, HOUR, scene } from '../auth-provider/support.js';
+import { rows, section } from '../support/markdown.js';
 import { documentText, runBlock } from './run-block.js';
 
 const PATH = 'docs/observability.md';
 
-/** The rows of the table in a section, as their cells. */
-function rows(section: string): string[][] {
-  const text = documentText(PATH).split(`\n## ${section}\n`)[1]?.split('\n## ')[0] ?? '';
-  const lines = text.split('\n').filter((line) => line.startsWith('| `'));
-  return lines.map((line) => line.split('|').slice(1, -1));
-}
+/** The rows of a section's table that begin with a name. */
+const named = (title: string): string[][] =>
+  rows(section(documentText(PATH), title)).filter(([name]) => name?.startsWith('`'));
 
 const words = (cell = ''): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
 
@@ -33,13 +31,13 @@ function declaredEvents(): [type: string, ...fields: string[]][] {
 describe('the table of events', () => {
   it('has each event with all its fields, in the order of the source', () => {
     expect(declaredEvents().length).toBeGreaterThan(15);
-    expect(rows('Events').map(([type, fields]) => [...words(type), ...words(fields)])).toEqual(declaredEvents());
+    expect(named('Events').map(([type, fields]) => [...words(type), ...words(fields)])).toEqual(declaredEvents());
   });
 });
 
 describe('the table of channels', () => {
   it('has the facts that are published, at the start and at the end', async () => {
-    const documented = rows('Channels').map(([name, start, end]) => ({
+    const documented = named('Channels').map(([name, start, end]) => ({
       name: words(name)[0] ?? '',
       start: words(start).sort(),
       end: [...words(start), ...words(end)].sort(),
@@ -110,7 +108,7 @@ it('the mapping is the one of the example', () => {
   const source = documentText('examples/opentelemetry/spans.ts');
   expect(source.trimEnd().split('\n').length).toBeLessThanOrEqual(80);
   const mapped = [...source.matchAll(/^ {2}(\w+): '([a-z_.]+)',$/gm)].map(([, fact, attribute]) => [fact, attribute]);
-  const documented = rows('OpenTelemetry').flatMap(([facts, attribute]) =>
+  const documented = named('OpenTelemetry').flatMap(([facts, attribute]) =>
     words(facts).map((fact) => [fact, words(attribute)[0]?.replace(/^mcp_oauth\.$/, `mcp_oauth.${fact}`)]),
   );
   expect(documented).toEqual(mapped);

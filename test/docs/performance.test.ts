@@ -1,26 +1,10 @@
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { COST_CASES } from '../attacks/bounds-cases.js';
+import { rows, section } from '../support/markdown.js';
 import { documentText } from './run-block.js';
 
 const TEXT = documentText('docs/performance.md');
-
-const section = (text: string, title: string): string => text.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? '';
-
-/** The cells of the rows of all tables in a section, without their heads. */
-function rows(part: string): string[][] {
-  const lines = part.split('\n');
-  return lines
-    .filter(
-      (line, index) => line.startsWith('| ') && !line.startsWith('| ---') && !lines[index + 1]?.startsWith('| ---'),
-    )
-    .map((line) =>
-      line
-        .split('|')
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-}
 
 /** What `--only` chooses among: the names that `bench/run.ts` gives to `measure`, in its order. */
 function measurements(): string[] {

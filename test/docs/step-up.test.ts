@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AuthProviderOptions, StepUpAnswer, StepUpRequest } from '../../src/index.js';
-import { callTool, closers, failure, rpc, scene } from '../auth-provider/support.js';
+import { callTool, closers, rpc, scene } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import { runBlock } from './run-block.js';
 
 const { closing, closeAll } = closers();

@@ -1,11 +1,21 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createAuthProviderOn } from '../../src/auth-provider.js';
+import * as library from '../../src/index.js';
 import { type Clock, type FileTokenStore, MemoryTokenStore, type TokenStore } from '../../src/index.js';
-import { closers, failure, scene } from '../auth-provider/support.js';
+import { defaultStoresOn } from '../../src/stores/listed-default-stores.js';
+import { createTestServer, testOptions } from '../../src/testing/index.js';
+import { closers, scene, TestClock } from '../auth-provider/support.js';
 import { describeTokenStore } from '../stores/contract.js';
+import { KeytarStandIn } from '../stores/keytar-stand-in.js';
+import { fakeRedis } from '../stores/redis-support.js';
 import { EditorSecrets } from '../stores/secret-storage-stand-in.js';
+import { SystemStandIn } from '../stores/system-stand-in.js';
+import { failure } from '../support/failure.js';
+import { rows, section } from '../support/markdown.js';
 import { documentText, runBlock } from './run-block.js';
 
 const { closing, closeAll } = closers();
@@ -20,15 +30,12 @@ async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-/** What a row of the table under "What is stored" says. */
-function rows(): { readonly prefix: string; readonly secret: boolean }[] {
-  const section = documentText(PATH).split('\n## What is stored\n')[1]?.split('\n## ')[0] ?? '';
-  const lines = section.split('\n').filter((line) => line.startsWith('| `'));
-  return lines.map((line) => {
-    const [, key = '', , secret] = line.split('|').map((cell) => cell.trim());
-    return { prefix: `${key.replaceAll('`', '').split('/')[0]}/`, secret: secret === 'yes' };
-  });
-}
+/** What the rows of the table under "What is stored" say. */
+const kinds = (): { readonly prefix: string; readonly secret: boolean }[] =>
+  rows(section(documentText(PATH), 'What is stored')).map(([key = '', , secret]) => ({
+    prefix: `${key.replaceAll('`', '').split('/')[0]}/`,
+    secret: secret === 'yes',
+  }));
 
 describe('what the storage guide says is stored', { timeout: 30_000 }, () => {
   it('is what a session, a sign-in under way and a sign-out leave in a store', async () => {
@@ -48,11 +55,11 @@ describe('what the storage guide says is stored', { timeout: 30_000 }, () => {
     await world.provider.signOut();
     const found = [...seen.keys()].map((key) => `${key.split('/')[0]}/`);
     expect([...new Set(found)].sort()).toEqual(
-      rows()
+      kinds()
         .map(({ prefix }) => prefix)
         .sort(),
     );
-    const open = rows().filter(({ secret }) => !secret);
+    const open = kinds().filter(({ secret }) => !secret);
     const texts = [...seen].filter(([key]) => open.some(({ prefix }) => key.startsWith(prefix)));
     expect(texts.length).toBeGreaterThan(3);
     for (const secret of [tokens?.accessToken, tokens?.refreshToken, 'pre-secret', 'initial']) {
@@ -93,7 +100,104 @@ describe('what the storage guide says is stored', { timeout: 30_000 }, () => {
   });
 });
 
+describe('the default of the storage guide', () => {
+  /** The library on a machine whose user has the home that is given, in place of this one. */
+  function on(system: SystemStandIn, inTest: Partial<library.AuthProviderOptions> = {}) {
+    const createAuthProvider = (options: library.AuthProviderOptions) =>
+      closing(createAuthProviderOn(system, { ...options, ...inTest }));
+    const defaultStores = (options: library.DefaultStoresOptions) => defaultStoresOn(system, options);
+    return { 'mcp-oauth-client': { ...library, createAuthProvider, defaultStores } };
+  }
+
+  it.each([
+    ['works', 'keychain', 'mcp-oauth-client/acme-ide'],
+    ['absent', 'file', 'mcp-oauth-client/acme-ide'],
+  ] as const)('where the keychain %s is the %s, as it says, and the overview finds the session', async (...row) => {
+    const [mode, kind, place] = row;
+    const home = await temporaryDirectory();
+    const system = new SystemStandIn(home, mode);
+    const server = createTestServer({ url: 'https://mcp.example.com/mcp' });
+    const { store: _, ...inTest } = testOptions(server);
+    const said: string[] = [];
+    const console = { error: (line: string) => said.push(line) };
+    const modules = on(system, inTest);
+    const { provider } = await runBlock<{ provider: library.AuthProvider }>(
+      PATH,
+      "event.type === 'store_selected'",
+      modules,
+      { console },
+    );
+    const { overview } = await runBlock<{ overview: () => Promise<string[]> }>(PATH, 'function overview', modules);
+    expect(await overview()).toEqual([]);
+    await provider.authorize();
+    expect(said).toEqual([expect.stringMatching(new RegExp(`^${kind}: .`))]);
+    expect((await provider.session()).store).toMatchObject({ kind, reason: said[0]?.slice(kind.length + 2) });
+    const items = [...system.items.keys()].filter((key) => key.startsWith(`${place}\n`));
+    const files = await readdir(join(home, place)).catch(() => []);
+    expect([items.length > 0, files.some((name) => name.endsWith('.json'))]).toEqual([
+      kind === 'keychain',
+      kind === 'file',
+    ]);
+    expect(await overview()).toEqual([`${server.url}  signed in`]);
+    await provider.signOut();
+    expect(await overview()).toEqual([`${server.url}  signed out`]);
+  });
+});
+
 describe('the stores of the storage guide', () => {
+  it('the keychain shows the items under the service of the block', async () => {
+    const keytar = new KeytarStandIn();
+    const lockDirectory = await temporaryDirectory();
+    class KeychainTokenStore extends library.KeychainTokenStore {
+      constructor(options: library.KeychainTokenStoreOptions) {
+        super({ ...options, keytar, lockDirectory });
+      }
+    }
+    const { store } = await runBlock<{ store: TokenStore }>(PATH, 'new KeychainTokenStore(', {
+      'mcp-oauth-client': { ...library, KeychainTokenStore },
+    });
+    await store.set('a', 'top secret');
+    expect(await store.get('a')).toBe('top secret');
+    const services = [...keytar.items.keys()].map((key) => key.split('\n')[0]);
+    expect(new Set(services)).toEqual(new Set(['com.example.acme-ide']));
+  });
+
+  it('the files are encrypted, with their key beside them', async () => {
+    const root = await temporaryDirectory();
+    class FileTokenStore extends library.FileTokenStore {
+      constructor(options: library.FileTokenStoreOptions) {
+        super({ ...options, directory: join(root, String(options.directory)) });
+      }
+    }
+    const { store } = await runBlock<{ store: TokenStore }>(PATH, "keyStorage: 'file' }", {
+      'mcp-oauth-client': { ...library, FileTokenStore },
+    });
+    await store.set('a', 'top secret');
+    expect(await store.get('a')).toBe('top secret');
+    const directory = join(root, 'var/lib/acme/mcp');
+    const names = await readdir(directory);
+    expect(names).toContain('key');
+    const texts = await Promise.all(
+      names.filter((name) => name.endsWith('.json')).map((name) => readFile(join(directory, name), 'utf8')),
+    );
+    expect(texts).toHaveLength(1);
+    expect(texts.join()).not.toContain('top secret');
+  });
+
+  it('Redis: what is sent is encrypted, under the prefix, for 90 days; without a key there is no store', async () => {
+    const redis = fakeRedis(async () => 1);
+    const load = () =>
+      runBlock<{ store: TokenStore }>(PATH, 'formerEncryptionKeys: []', {}, { client: redis.client, process });
+    vi.stubEnv('SESSION_KEY', undefined);
+    expect(await failure(load())).toMatchObject({ code: 'invalid_options' });
+    vi.stubEnv('SESSION_KEY', randomBytes(32).toString('base64'));
+    const { store } = await load();
+    await store.set('a', 'top secret');
+    expect(redis.sent.map(({ keys }) => keys)).toEqual([[expect.stringMatching(/^acme:mcp:/)]]);
+    expect(redis.sent[0]?.arguments).toContain(String(90 * 86_400_000));
+    expect(JSON.stringify(redis.sent)).not.toContain('top secret');
+  });
+
   it('Electron: what lies on disk went through safeStorage', async () => {
     type Safe = { encryptString(text: string): Buffer; decryptString(data: Buffer): string };
     const { electronStore } = await runBlock<{
@@ -143,6 +247,29 @@ function emptyTable() {
 
 type OwnStore = new (table: ReturnType<typeof emptyTable>, clock: Clock) => TokenStore;
 let block: Promise<{ TableTokenStore: OwnStore }> | undefined;
+
+describe('the suite of the storage guide', () => {
+  it('is given a store that is empty for each test', async () => {
+    const { TableTokenStore } = await runBlock<{ TableTokenStore: OwnStore }>(PATH, 'class TableTokenStore implements');
+    const suites = new Map<string, (clock: Clock) => Promise<{ store: TokenStore }>>();
+    const collected = (name: string, open: (clock: Clock) => Promise<{ store: TokenStore }>) =>
+      void suites.set(name, open);
+    await runBlock(
+      PATH,
+      "describeTokenStore('TableTokenStore'",
+      {},
+      { describeTokenStore: collected, TableTokenStore, emptyTable },
+    );
+    expect([...suites.keys()]).toEqual(['TableTokenStore']);
+    const clock = new TestClock();
+    const open = async () => (await suites.get('TableTokenStore')?.(clock))?.store;
+    const [first, second] = [await open(), await open()];
+    await first?.set('a', 'value', { ttlMs: 1_000 });
+    expect([await first?.get('a'), await second?.get('a')]).toEqual(['value', undefined]);
+    clock.advance(1_000);
+    expect(await first?.get('a')).toBeUndefined();
+  });
+});
 
 describeTokenStore('the store that the storage guide writes', async (clock) => {
   block ??= runBlock(PATH, 'class TableTokenStore implements');

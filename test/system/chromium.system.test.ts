@@ -12,6 +12,7 @@ import {
   type Timeouts,
   withOAuth,
 } from '../../src/index.js';
+import { rejection } from '../support/failure.js';
 import { atBrowser, type BrowserPerson, type Conduct, historyOf, startBrowser, type Tab } from './browser.js';
 import { expectReadable } from './page-look.js';
 
@@ -181,14 +182,4 @@ async function isFree(redirectUri: string): Promise<boolean> {
   const listener = await startLoopbackListener({ port: Number(new URL(redirectUri).port) }).catch(() => undefined);
   await listener?.close();
   return listener !== undefined;
-}
-
-/** What `promise` rejects with. */
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  const outcome = await promise.then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
-  if (outcome === undefined) throw new Error('it did not reject');
-  return outcome.error;
 }

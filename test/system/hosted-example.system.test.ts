@@ -4,8 +4,9 @@ import { createCookieJar } from '../../examples/servers/cookie-jar.js';
 import { playPerson } from '../../examples/servers/person.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { buildExample, newMachine, until } from '../examples/support.js';
+import { freePort } from '../support/ports.js';
 import { closers } from '../with-oauth/support.js';
-import { freePort, type RedisServer, startRedis } from './redis-server.js';
+import { type RedisServer, startRedis } from './redis-server.js';
 
 const { closing, closeAll } = closers();
 

@@ -40,6 +40,24 @@ const uses = [await use(), await use()];
 process.stdout.write(JSON.stringify({ version: process.version, uses, events }));
 `;
 
+/** A test of an application: everything in the process. */
+const TESTING_PROGRAM = `
+import { createAuthProvider } from 'mcp-oauth-client';
+import { createTestServer, scriptedUser, testOptions } from 'mcp-oauth-client/testing';
+
+const server = createTestServer();
+const user = scriptedUser(server);
+const provider = createAuthProvider({ serverUrl: server.url, ...testOptions(server, user) });
+const response = await provider.fetch(server.url, {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'echo', arguments: { text: 'hi' } } }),
+});
+const { result } = await response.json();
+await provider.close();
+process.stdout.write(JSON.stringify({ content: result.content, tabs: user.tabs.length, tokens: server.count('token') }));
+`;
+
 describe.runIf(process.platform === 'linux' && process.arch === 'x64')('the packed tarball', () => {
   let packed: PackedProject;
   let server: RotatingServer;
@@ -48,6 +66,7 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('the pack
     await installRunner(false);
     packed = await packedProject();
     await packed.write('program.js', PROGRAM);
+    await packed.write('testing.js', TESTING_PROGRAM);
     server = await startRotatingServer();
   }, 300_000);
   afterAll(async () => {
@@ -71,6 +90,12 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('the pack
       uses: [use, use],
       events: ['discovered', 'registered', 'authorization_url', 'signed_in'],
     });
+  });
+
+  it.each(VERSIONS)('signs in at its own test server on Node $version', async ({ folder }) => {
+    const { stdout, stderr } = await node(folder, 'testing.js');
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual({ content: [{ type: 'text', text: 'hi' }], tabs: 1, tokens: 1 });
   });
 
   it.each(VERSIONS)('has a command that runs on Node $version', async ({ folder }) => {

@@ -34,8 +34,8 @@ async function packedTarball(): Promise<string> {
   return join(folder, (await packed()) ?? 'no tarball');
 }
 
-/** Installs the packed tarball in a new project, without any SDK. */
-export async function packedProject(): Promise<PackedProject> {
+/** Installs the packed tarball in a new project, beside `packages` of the registry: without them there is no SDK. */
+export async function packedProject(packages: readonly string[] = []): Promise<PackedProject> {
   const directory = await mkdtemp(join(tmpdir(), 'mcp-oauth-client-'));
   const write = async (name: string, text: string) => {
     const path = join(directory, name);
@@ -45,7 +45,7 @@ export async function packedProject(): Promise<PackedProject> {
   const tarball = await packedTarball();
   await write('package.json', JSON.stringify({ name: 'user', private: true, type: 'module' }));
   const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'];
-  await run('npm', ['install', ...flags, tarball], { cwd: directory });
+  await run('npm', ['install', ...flags, tarball, ...packages], { cwd: directory });
   return {
     directory,
     installed: join(directory, 'node_modules', 'mcp-oauth-client'),

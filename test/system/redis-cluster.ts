@@ -1,5 +1,6 @@
 import { createCluster } from 'redis';
-import { freePort, type RedisServer, startRedis } from './redis-server.js';
+import { freePort } from '../support/ports.js';
+import { type RedisServer, startRedis } from './redis-server.js';
 
 const SLOTS = 16_384;
 const NODES = 3;

@@ -7,7 +7,7 @@ import { playPerson } from '../../examples/servers/person.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { createAuthProvider, type TokenSet } from '../../src/index.js';
 import { RedisTokenStore } from '../../src/stores/redis-token-store.js';
-import { failure } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import { closers, person } from '../with-oauth/support.js';
 import { type RedisServer, startRedis, type TestClient } from './redis-server.js';
 

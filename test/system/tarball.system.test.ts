@@ -60,23 +60,35 @@ const EXPORTS = [
   'withOAuth',
 ];
 
+const TESTING_EXPORTS = [
+  'TestClock',
+  'createTestServer',
+  'deviations',
+  'errorPage',
+  'oauthError',
+  'scriptedUser',
+  'testClock',
+  'testOptions',
+];
+
 /** As a user's project may be set up: no types of Node, no SDK, and our declarations checked too. */
-const TSCONFIG = {
+const tsconfig = (resolution: object) => ({
   compilerOptions: {
     target: 'ES2023',
     lib: ['ES2023', 'ESNext.Disposable', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'],
-    module: 'NodeNext',
     strict: true,
     exactOptionalPropertyTypes: true,
     skipLibCheck: false,
     types: [],
     noEmit: true,
+    ...resolution,
   },
   files: ['use.ts'],
-};
+});
 
 const USE = `
 import { createAuthProvider, McpOAuthError, MemoryTokenStore, withOAuth, type TokenStore } from 'mcp-oauth-client';
+import { createTestServer, scriptedUser, testOptions, type TestServer } from 'mcp-oauth-client/testing';
 
 class Transport {
   constructor(readonly url: URL, readonly options?: { fetch?: typeof globalThis.fetch; requestInit?: RequestInit }) {}
@@ -91,6 +103,11 @@ export const transport: Transport = withOAuth(Transport, 'https://mcp.example.co
 export const isOurs = (error: unknown): boolean => error instanceof McpOAuthError && error.code === 'signed_out';
 // @ts-expect-error: the types are there, and not any
 provider.noSuchMember();
+
+const server: TestServer = createTestServer();
+createAuthProvider({ serverUrl: server.url, ...testOptions(server, scriptedUser(server)) });
+// @ts-expect-error: here too
+server.noSuchMember();
 `;
 
 describe('the packed tarball, installed in a project without any SDK', () => {
@@ -131,19 +148,24 @@ describe('the packed tarball, installed in a project without any SDK', () => {
   });
 
   it('exports exactly the public names, on Node and in a browser', async () => {
-    const program =
-      "import * as all from 'mcp-oauth-client'; process.stdout.write(JSON.stringify(Object.keys(all).sort()));";
+    const program = `import * as main from 'mcp-oauth-client';
+import * as testing from 'mcp-oauth-client/testing';
+process.stdout.write(JSON.stringify([main, testing].map((all) => Object.keys(all).sort())));`;
     await packed.write('names.js', program);
     for (const conditions of [[], ['--conditions=browser']]) {
       const { stdout } = await run(process.execPath, [...conditions, 'names.js'], { cwd: project });
-      expect(JSON.parse(stdout)).toEqual(EXPORTS);
+      expect(JSON.parse(stdout)).toEqual([EXPORTS, TESTING_EXPORTS]);
     }
   });
 
-  it('has declarations that hold on their own under NodeNext', async () => {
-    await packed.write('tsconfig.json', JSON.stringify(TSCONFIG));
+  it.each([
+    ['NodeNext', { module: 'NodeNext' }],
+    ['Bundler', { module: 'ESNext', moduleResolution: 'Bundler' }],
+  ])('has declarations that hold on their own under %s', async (name, resolution) => {
+    await packed.write(`tsconfig.${name}.json`, JSON.stringify(tsconfig(resolution)));
     await packed.write('use.ts', USE);
-    const { stdout } = await run(process.execPath, [TSC, '--pretty', 'false'], { cwd: project }).catch(
+    const args = [TSC, '--pretty', 'false', '-p', `tsconfig.${name}.json`];
+    const { stdout } = await run(process.execPath, args, { cwd: project }).catch(
       (failure: { stdout: string }) => failure,
     );
     expect(stdout).toBe('');
