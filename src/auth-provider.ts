@@ -8,9 +8,11 @@ import { assertInteractive } from './authorization/interactive.js';
 import { AuthSession } from './authorization/session.js';
 import { readContext } from './authorization/session-context.js';
 import { signedOut } from './authorization/session-errors.js';
+import type { Unchallenged } from './authorization/sign-in-parts.js';
 import { type SignOutOptions, type SignOutResult, signOut } from './authorization/sign-out.js';
 import { StepUp } from './authorization/step-up.js';
 import { type AuthorizedFetchOptions, createAuthorizedFetch } from './authorized-fetch.js';
+import { untilOverdue } from './bounded-wait.js';
 import { isMcpOAuthError, type McpOAuthError } from './errors.js';
 import { isWithoutPerson } from './grant.js';
 import { assertAuthorizationParameters } from './grants/index.js';
@@ -24,6 +26,7 @@ import { guardedStore } from './stores/guarded-store.js';
 import { MemoryTokenStore } from './stores/memory-token-store.js';
 import type { TokenManager } from './tokens/token-manager.js';
 import type { TokenSet } from './tokens/token-set.js';
+import { Waits } from './tokens/wait.js';
 import type { FetchLike } from './types.js';
 
 /** Where a session is kept. */
@@ -159,6 +162,9 @@ export interface AuthProviderInternals {
   prepare(probe: ProbeOptions & { signal: AbortSignal }): Promise<void>;
 }
 
+/** How long a sign-out may go on after `close()`, in ms. */
+const CLOSE_GRACE_MS = 1_000;
+
 const internals = Symbol('mcp-oauth-client internals');
 
 /** The internals of a provider that {@link createAuthProvider} made. */
@@ -209,9 +215,11 @@ export function createAuthProviderOn(
   const describe = async (): Promise<Session> => {
     const store: SessionStore =
       given === undefined ? await defaultStore.choice() : { kind: given === resolved.store ? 'given' : 'memory' };
+    // First: what the store still has of a session that signed out is not to be taken for one that goes on.
+    const isSignedOut = await session.signedOut.isSet();
     const tokens = await session.tokens.current();
     const renewable = tokens !== undefined && isWithoutPerson(resolved.grant);
-    return { ...describeTokens(tokens, await session.signedOut.isSet(), clock.now(), renewable), store };
+    return { ...describeTokens(tokens, isSignedOut, clock.now(), renewable), store };
   };
   const authorize = async ({ scope, signal, authorizationParameters }: AuthorizeOptions = {}): Promise<Session> => {
     session.assertOpen();
@@ -235,6 +243,9 @@ export function createAuthProviderOn(
     }
     return describe();
   };
+  /** A store that does not answer must not outlast `close()`. */
+  const waits = new Waits();
+  const untilClosed = <T>(work: Promise<T>) => waits.until(work, 'authorization', session.closed);
   const close = async () => {
     session.close();
     await Promise.all([session.released(), identity.close()]);
@@ -246,13 +257,13 @@ export function createAuthProviderOn(
     token,
     onUnauthorized,
     toOAuthClientProvider: () => createOAuthClientProvider(session, stepUp),
-    authorize,
-    async finishAuthorization(callbackUrl) {
-      await session.finishAuthorization(callbackUrl);
-      return describe();
+    authorize: (options) => untilClosed(authorize(options)),
+    finishAuthorization: (callbackUrl) => untilClosed(session.finishAuthorization(callbackUrl).then(describe)),
+    session: () => untilClosed(describe()),
+    signOut(options) {
+      const over = signOut(session, options, () => drawChallenge(session));
+      return untilOverdue(over, session.closed, 'authorization', { clock, graceMs: CLOSE_GRACE_MS });
     },
-    session: describe,
-    signOut: (options) => signOut(session, options, () => drawChallenge(session)),
     tokens: session.tokens,
     close,
     [Symbol.asyncDispose]: close,
@@ -321,7 +332,11 @@ async function authorizeRequest(
     await assertInteractive(options, 'authorize', signal ?? session.closed);
   }
   // The server's own words on scope and metadata come first, and only a request draws them.
-  const challenge = await drawChallenge(session, { signal });
-  const unchallenged = challenge === undefined;
+  let refusal: Unchallenged['refusal'];
+  const onRefusal = (said: typeof refusal) => {
+    refusal = said;
+  };
+  const challenge = await drawChallenge(session, { signal, onRefusal });
+  const unchallenged = challenge === undefined ? { refusal } : undefined;
   return { reason: 'authorize', challenge, unchallenged, additionalScope: wanted } as const;
 }

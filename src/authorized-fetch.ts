@@ -2,12 +2,13 @@ import type { AuthSession } from './authorization/session.js';
 import { readContext } from './authorization/session-context.js';
 import { tokenRejected } from './authorization/session-errors.js';
 import type { Waiter } from './authorization/shared-task.js';
+import { cachedTokens } from './authorization/signed-out.js';
 import type { StepUp } from './authorization/step-up.js';
 import { stillInsufficient } from './authorization/step-up-errors.js';
 import { type Challenge, findAuthChallenge, parseChallenges } from './challenge.js';
 import { type DpopProver, proofErrorOf, proofRefused, sendWithProof } from './dpop/index.js';
-import { abortError, McpOAuthError } from './errors.js';
-import { displayUrl, redact, safeCause } from './http/index.js';
+import { abortError, isMcpOAuthError, McpOAuthError } from './errors.js';
+import { displayUrl, redact, safeCause, systemCode } from './http/index.js';
 import { ParkedRequests, type Passage } from './parked-requests.js';
 import { type ReplayableRequest, replayableRequest } from './replayable-request.js';
 import { coversScope, parseScope, unionScopes } from './scope.js';
@@ -96,7 +97,7 @@ export function createAuthorizedFetch(
 
   /** The cached token, where nothing has to go with it: the way of nearly every request, without a wait. */
   function plainToken(): Carried | undefined {
-    const cached = session.tokens.peek();
+    const cached = cachedTokens(session);
     if (cached === undefined || !session.parts.dpop.mayBeBearer(cached)) return undefined;
     return { token: cached.accessToken, prover: undefined };
   }
@@ -231,8 +232,10 @@ function discard({ body }: Response): void {
 }
 
 function sendError(error: unknown, request: ReplayableRequest, token: string | undefined): unknown {
-  if (request.signal?.aborted || error instanceof McpOAuthError) return error;
-  if (isHeaderOverflow(error)) {
+  if (request.signal?.aborted || isMcpOAuthError(error)) return error;
+  const cause = safeCause(error, [token]);
+  // What Node's `fetch` says of headers over its bound (16 KiB).
+  if (systemCode(cause?.cause) === 'UND_ERR_HEADERS_OVERFLOW') {
     return new McpOAuthError(
       'response_too_large',
       `The headers that the MCP server at ${request.url.origin} answered with are larger than an HTTP client takes, perhaps a challenge with thousands of scopes. Its operator has to correct that.`,
@@ -242,14 +245,8 @@ function sendError(error: unknown, request: ReplayableRequest, token: string | u
   return new McpOAuthError(
     'network_error',
     `The MCP server at ${request.url.origin} could not be reached. Check the address and the network, then try again.`,
-    { stage: 'resource', cause: safeCause(error, [token]), url: request.url.origin },
+    { stage: 'resource', cause, url: request.url.origin },
   );
-}
-
-/** What Node's `fetch` says of headers over its bound (16 KiB). */
-function isHeaderOverflow(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && 'code' in cause && cause.code === 'UND_ERR_HEADERS_OVERFLOW';
 }
 
 /** Where an answer leads, judged; `undefined` where it leads nowhere. */

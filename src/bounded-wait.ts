@@ -51,6 +51,32 @@ export async function untilAborted<T>(answer: Promise<T>, signal: AbortSignal | 
 }
 
 /**
+ * Waits for `answer`, but not longer than until `graceMs` (ms) after the signal aborted: what is only slow comes to its end.
+ *
+ * @throws McpOAuthError of the signal, at `stage`
+ */
+export async function untilOverdue<T>(
+  answer: Promise<T>,
+  signal: AbortSignal,
+  stage: Stage,
+  { clock, graceMs }: { readonly clock: Clock; readonly graceMs: number },
+): Promise<T> {
+  const overdue = new AbortController();
+  let cancel = () => {};
+  const onAbort = () => {
+    cancel = clock.schedule(graceMs, () => overdue.abort(signal.reason), { keepAlive: true });
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await untilAborted(answer, overdue.signal, stage);
+  } finally {
+    cancel();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/**
  * Waits for `work`, but not longer than `timeoutMs`. Its outcome does not matter, and what was waited for goes on. The timer does not
  * keep the process alive by itself unless `keepAlive`.
  */

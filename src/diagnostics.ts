@@ -24,7 +24,8 @@ function listened(span: TracedSpan) {
 /** Publishes an event of the session at `server` on the channel `mcp-oauth-client:event`. */
 export function publishEvent(server: string, event: AuthEvent): void {
   const channel = channels()?.channel(`${PREFIX}:event`);
-  if (channel?.hasSubscribers === true) channel.publish({ server, event });
+  // A copy: what a subscriber does to it is nothing that the application's `onEvent` sees.
+  if (channel?.hasSubscribers === true) channel.publish({ server, event: { ...event } });
 }
 
 /** Does `work` as a span. Without a subscriber it costs a look-up. */
@@ -37,13 +38,17 @@ export async function traced<T>(
   if (channel === undefined) return work(facts);
   let result: Promise<T> | undefined;
   const told = async (): Promise<void> => {
+    const learned: SpanFacts = {};
     // As a promise also where it throws at once: it is done once.
-    result = (async () => work(facts))();
+    result = (async () => work(learned))();
     try {
       await result;
       // Nothing is returned: the channel would publish it, and it may hold tokens.
     } catch (error) {
       throw tellable(error);
+    } finally {
+      // Not by an assignment, which fails where a subscriber has frozen what it was given.
+      for (const [name, value] of Object.entries(learned)) Reflect.set(facts, name, value);
     }
   };
   await channel.tracePromise(told, facts).catch(() => {});

@@ -172,13 +172,18 @@ export class McpOAuthError extends Error {
 }
 
 /**
- * Whether `error` is a {@link McpOAuthError}, from whichever copy of this package.
+ * Whether `error` is a {@link McpOAuthError}, from whichever copy of this package. It throws nothing.
  *
  * @param error - Anything, e.g. what was caught.
  * @returns `true` for an error of this library, or of another copy of it.
  */
 export function isMcpOAuthError(error: unknown): error is McpOAuthError {
-  return error instanceof Error && error.name === 'McpOAuthError' && 'code' in error && 'stage' in error;
+  try {
+    return error instanceof Error && error.name === 'McpOAuthError' && 'code' in error && 'stage' in error;
+  } catch {
+    // What a stranger throws may throw by itself where it is looked at; ours does not.
+    return false;
+  }
 }
 
 /** Hosts wrap an error once or twice; a chain of causes may also be a circle. */
@@ -193,9 +198,13 @@ const MOST_LINKS = 10;
  */
 export function findMcpOAuthError(thrown: unknown): McpOAuthError | undefined {
   let at = thrown;
-  for (let link = 0; at instanceof Error && link < MOST_LINKS; link += 1) {
-    if (isMcpOAuthError(at)) return at;
-    at = at.cause;
+  try {
+    for (let link = 0; at instanceof Error && link < MOST_LINKS; link += 1) {
+      if (isMcpOAuthError(at)) return at;
+      at = at.cause;
+    }
+  } catch {
+    // A stranger's error that throws where it is looked at is none of ours.
   }
   return undefined;
 }

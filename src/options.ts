@@ -7,6 +7,7 @@ import type { Grant } from './grant.js';
 import { additionalParameters, assertAuthorizationParameters } from './grants/index.js';
 import { hostMatcher, isLoopbackHost, type NetworkOptions } from './http/index.js';
 import { loopbackAddress, loopbackPath, loopbackPort } from './loopback/address.js';
+import { assertMetadataNames, assertOptionNames, assertStore, withScheme } from './option-names.js';
 import {
   type AskForClient,
   assertClientMetadataUrl,
@@ -164,13 +165,47 @@ const GRANTS: ReadonlySet<unknown> = new Set<Grant['type']>([
   'enterprise_managed',
   'bearer_token',
 ]);
+/** The names of {@link AuthProviderOptions}, which exist only in its type. */
+export const OPTION_NAMES: readonly string[] = Object.keys({
+  serverUrl: true,
+  clientMetadata: true,
+  clientMetadataUrl: true,
+  clientInformation: true,
+  clientKey: true,
+  registration: true,
+  initialAccessToken: true,
+  scope: true,
+  grant: true,
+  store: true,
+  account: true,
+  loopback: true,
+  redirectUrl: true,
+  openBrowser: true,
+  interactive: true,
+  onStepUp: true,
+  onEvent: true,
+  dpop: true,
+  resource: true,
+  authorizationParameters: true,
+  tokenParameters: true,
+  resourceMetadataUrl: true,
+  issuerExceptions: true,
+  fetch: true,
+  signal: true,
+  timeouts: true,
+  network: true,
+  clock: true,
+} satisfies Record<keyof AuthProviderOptions, true>);
 const REGISTRATIONS: ReadonlySet<string> = new Set(['auto', 'pre-registered', 'cimd', 'dynamic', 'ask']);
 
 /** Checks what can be checked before anything is sent. Throws `invalid_options`. */
 export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) throw invalid('The options must be an object: { serverUrl }.');
+  assertOptionNames(options, OPTION_NAMES);
   assertTimeouts(options.timeouts);
   assertClient(options);
-  assertScope(typeof options.scope === 'object' ? options.scope.override : options.scope);
+  assertScopeOption(options.scope);
+  assertStore(options.store);
   assertRedirect(options);
   assertGrant(options.grant);
   assertDpop(options);
@@ -193,14 +228,23 @@ export function resolveOptions(options: AuthProviderOptions): ResolvedOptions {
   };
 }
 
-function assertClient({ account, registration, clientMetadataUrl }: AuthProviderOptions): void {
+function assertClient({ account, registration, clientMetadata, clientMetadataUrl }: AuthProviderOptions): void {
   // Half a surrogate pair has no form that a store's key could hold.
   if (account !== undefined && !/^\P{Cs}*$/u.test(account)) throw invalid('account must be well-formed text.');
   if (registration !== undefined && !REGISTRATIONS.has(registration)) {
     throw invalid(`registration must be one of ${[...REGISTRATIONS].join(', ')}.`);
   }
+  assertMetadataNames(clientMetadata);
   if (clientMetadataUrl !== undefined) assertClientMetadataUrl(clientMetadataUrl);
   else if (registration === 'cimd') throw invalid("registration: 'cimd' needs clientMetadataUrl.");
+}
+
+function assertScopeOption(scope: AuthProviderOptions['scope']): void {
+  const wanted: unknown = typeof scope === 'object' && scope !== null && 'override' in scope ? scope.override : scope;
+  if (wanted !== undefined && typeof wanted !== 'string') {
+    throw invalid('scope must be one string, its scopes separated by spaces.');
+  }
+  assertScope(wanted);
 }
 
 function assertRedirect({ redirectUrl, loopback }: AuthProviderOptions): void {
@@ -245,6 +289,8 @@ function assertUrl(name: string, value: string | undefined, hint: string): void 
 }
 
 function checkedServerUrl(serverUrl: string | URL, network: NetworkOptions | undefined): URL {
+  const meant = withScheme(serverUrl);
+  if (meant !== undefined) throw invalid(`serverUrl must be an absolute URL and has no scheme: write ${meant}`);
   let url: URL;
   try {
     url = new URL(serverUrl);

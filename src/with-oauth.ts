@@ -1,6 +1,8 @@
 import { type AuthProvider, createAuthProvider, providerInternals } from './auth-provider.js';
 import { isMcpOAuthError, McpOAuthError } from './errors.js';
-import type { AuthProviderOptions } from './options.js';
+import { excerpt } from './http/index.js';
+import { assertOptionNames, setNames } from './option-names.js';
+import { type AuthProviderOptions, OPTION_NAMES } from './options.js';
 import type { FetchLike } from './types.js';
 
 /** The members of the SDKs' client transports that this library touches. */
@@ -24,10 +26,7 @@ export type TransportClass = new (url: URL, options?: never) => object;
 export type TransportOptionsOf<T extends TransportClass> = Omit<
   T extends new (url: URL, options?: infer O) => object ? NonNullable<O> : never,
   'authProvider'
-> & {
-  /** Not here: it is {@link withOAuth} that gives the transport its tokens. */
-  readonly authProvider?: never;
-};
+>;
 
 /** Options of {@link withOAuth}: those of {@link createAuthProvider} without `serverUrl`, or a provider that exists already. */
 export type WithOAuthOptions<T extends TransportClass> = (
@@ -55,8 +54,8 @@ const provider = Symbol('mcp-oauth-client provider');
  * @param options - Those of the provider, or a provider that exists; and those of the transport.
  * @returns An instance of `Transport`. Its `start()`, which `client.connect()` calls, throws what {@link AuthProvider.authorize}
  * throws.
- * @throws {@link McpOAuthError} `invalid_options`, also where the given provider is for another origin; `address_refused` where
- * `network.publicOnly` forbids the URL
+ * @throws {@link McpOAuthError} `invalid_options`, also for an option that does not exist or would not be used, and where the given
+ * provider is for another origin; `address_refused` where `network.publicOnly` forbids the URL
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization | MCP authorization}
  */
 export function withOAuth<T extends TransportClass>(
@@ -64,6 +63,7 @@ export function withOAuth<T extends TransportClass>(
   serverUrl: string | URL,
   options: WithOAuthOptions<T> = {},
 ): InstanceType<T> {
+  assertUsed(Transport, options);
   const {
     transport: given,
     authProvider: existing,
@@ -72,15 +72,11 @@ export function withOAuth<T extends TransportClass>(
   const authProvider = existing ?? createAuthProvider({ ...rest, serverUrl });
   const inner = providerInternals(authProvider);
   if (inner === undefined) {
-    throw new McpOAuthError('invalid_options', 'authProvider must come from createAuthProvider() of this package.', {
-      stage: 'configuration',
-    });
+    throw invalid('authProvider must come from createAuthProvider() of this package.');
   }
   if (!URL.canParse(serverUrl) || inner.server.origin !== new URL(serverUrl).origin) {
-    throw new McpOAuthError(
-      'invalid_options',
+    throw invalid(
       `The given authProvider is for ${inner.server.origin}; its token goes to no other origin. Give it a URL of that server, or create one for this.`,
-      { stage: 'configuration' },
     );
   }
   const own = (given ?? {}) as TransportOptions;
@@ -133,6 +129,27 @@ export function withOAuth<T extends TransportClass>(
  */
 export function getAuthProvider(transport: object): AuthProvider | undefined {
   return (transport as { [provider]?: AuthProvider })[provider];
+}
+
+/** Throws `invalid_options` for what would be dropped without a word; no type has checked plain JavaScript. */
+function assertUsed(Transport: unknown, options: object): void {
+  if (typeof Transport !== 'function') throw invalid('Give withOAuth the class, not an instance.');
+  if (typeof options !== 'object' || options === null) throw invalid('The options of withOAuth() must be an object.');
+  const { authProvider, transport } = options as { readonly authProvider?: unknown; readonly transport?: object };
+  const beside = setNames(options).find((name) => name !== 'authProvider' && name !== 'transport');
+  if (authProvider !== undefined && beside !== undefined) {
+    throw invalid(
+      `\`${excerpt(beside, 60)}\` is not used beside authProvider, which has its options from createAuthProvider(): give it there, or what is the transport's as { transport }.`,
+    );
+  }
+  assertOptionNames(options, ['transport', 'authProvider', ...OPTION_NAMES]);
+  if (transport !== undefined && setNames(transport ?? {}).includes('authProvider')) {
+    throw invalid('transport.authProvider is not used: give the provider as { authProvider }.');
+  }
+}
+
+function invalid(message: string): McpOAuthError {
+  return new McpOAuthError('invalid_options', message, { stage: 'configuration' });
 }
 
 /** What the fetch of an event stream knows of its last attempt. */

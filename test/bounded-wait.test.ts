@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { answerWithin, atMost, untilAborted } from '../src/bounded-wait.js';
 import { McpOAuthError } from '../src/errors.js';
-import { ManualClock } from './stores/manual-clock.js';
+import { ManualClock } from './support/clock.js';
 
 /** A clock that also says whether its timers keep the process alive. */
 class WatchedClock extends ManualClock {

@@ -5,7 +5,7 @@ import { publishEvent, traced, tracedWait } from '../src/diagnostics.js';
 import { McpOAuthError } from '../src/errors.js';
 import { createAuthProvider, MemoryTokenStore } from '../src/index.js';
 import { guardedStore } from '../src/stores/guarded-store.js';
-import { failure } from './auth-provider/support.js';
+import { failure } from './support/failure.js';
 
 const unsubscribe: (() => void)[] = [];
 afterEach(() => {

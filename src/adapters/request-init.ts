@@ -12,7 +12,7 @@ export function liveRequestInit({
 }: Pick<AuthSession, 'tokens' | 'signedOut' | 'parts'>): RequestInit {
   const init: RequestInit = {
     get headers(): Record<string, string> {
-      const current = signedOut.here ? undefined : tokens.peek();
+      const current = signedOut.isKnown ? undefined : tokens.peek();
       const mayBeSent = current !== undefined && parts.dpop.mayBeBearer(current);
       return mayBeSent ? { authorization: `Bearer ${current.accessToken}` } : {};
     },

@@ -15,6 +15,7 @@ import { openForPerson } from './open-for-person.js';
 import { rememberClient, withContext } from './redeem.js';
 import { type RequestedAccess, requestedAccess } from './requested-access.js';
 import { accountFromClaims } from './session-context.js';
+import { unseen } from './session-errors.js';
 import { type Attempt, discoverFor, findClient, withAttempts } from './sign-in-attempts.js';
 import { occasionOf, type SignInParts, type SignInRequest } from './sign-in-parts.js';
 import type { Turn } from './sign-in-turn.js';
@@ -59,7 +60,7 @@ export function authorizeOnDevice(
     signal: turn.signal,
     discovery: how.discovery,
     run: (attempt) => attemptOnDevice(parts, request, turn, how, attempt),
-    ended: async () => abortError(turn.signal, 'authorization'),
+    ended: async (attempt) => explainEnd(parts, attempt, abortError(turn.signal, 'authorization')),
     isFinal: (error) => how.chosen && isMcpOAuthError(error) && NOT_FOR_CLIENT.has(error.oauthError),
   });
 }
@@ -95,7 +96,7 @@ async function attemptOnDevice(
   const key = await parts.dpop.keyFor({ discovery, adds: occasionOf(request).addsToSession, withoutProofs });
   const binding = key === undefined ? {} : { dpop: key };
   const dpop = key && (await parts.dpop.prover(key));
-  const leg = { discovery, client, access, dpop, endsAt, chosen, onShown };
+  const leg = { discovery, client, access, dpop, endsAt, chosen, onShown, attempt };
   const { tokens, idTokenClaims, client: presented } = await byCode(parts, request, turn, leg);
   turn.arrived();
   const { scope, resource } = access;
@@ -118,13 +119,14 @@ interface DeviceLeg {
   /** Whether the library chose this grant. */
   readonly chosen: boolean;
   readonly onShown: (() => void) | undefined;
+  readonly attempt: Attempt;
 }
 
 async function byCode(
   parts: SignInParts,
   request: SignInRequest,
   turn: Turn,
-  { discovery, client, access, dpop, endsAt, chosen, onShown }: DeviceLeg,
+  { discovery, client, access, dpop, endsAt, chosen, onShown, attempt }: DeviceLeg,
 ): Promise<TokenResult> {
   const { options, http } = parts;
   const { tokenParameters, authorizationParameters, clock } = options;
@@ -140,7 +142,7 @@ async function byCode(
     if (codes === 1) parts.prompted(request.reason);
     onShown?.();
     const shownAt = clock.now();
-    await present(parts, turn, deviceAuthorization, { issuer: discovery.issuer, endsAt, opens: codes === 1 });
+    await present(parts, turn, deviceAuthorization, { issuer: discovery.issuer, endsAt, opens: codes === 1, attempt });
     try {
       const leg = {
         ...common,
@@ -152,9 +154,16 @@ async function byCode(
     } catch (error) {
       const isOver = isMcpOAuthError(error) && error.code === 'sign_in_timeout';
       // A server whose codes are over at once would show one after the other.
-      if (signal.aborted || codes >= MOST_CODES || !isOver || clock.now() - shownAt < SHORTEST_LIFE_MS) throw error;
+      if (signal.aborted || codes >= MOST_CODES || !isOver || clock.now() - shownAt < SHORTEST_LIFE_MS)
+        throw explainEnd(parts, attempt, error);
     }
   }
+}
+
+/** What ran out of time, with why nobody had a chance where that is so. */
+function explainEnd<E>({ options }: SignInParts, { unopened }: Attempt, error: E): E | McpOAuthError {
+  if (unopened !== true || options.onEvent !== undefined) return error;
+  return isMcpOAuthError(error) && error.code === 'sign_in_timeout' ? unseen(error, 'device_code') : error;
 }
 
 /**
@@ -177,7 +186,7 @@ async function present(
   parts: SignInParts,
   turn: Turn,
   authorization: DeviceAuthorization,
-  { issuer, endsAt, opens }: { issuer: string; endsAt: number; opens: boolean },
+  { issuer, endsAt, opens, attempt }: { issuer: string; endsAt: number; opens: boolean; attempt: Attempt },
 ): Promise<void> {
   const { options, emit } = parts;
   const { userCode, verificationUri, verificationUriComplete, expiresAt } = authorization;
@@ -196,8 +205,10 @@ async function present(
   // A hosted application's browser would be that of its server.
   const hasBrowser =
     options.openBrowser !== undefined || (surroundings.canShowBrowser && options.redirectUrl === undefined);
+  attempt.unopened ??= !hasBrowser;
   if (!hasBrowser || !opens) return;
   void openForPerson(options, surroundings, url).then((opened) => {
+    attempt.unopened = !opened;
     if (!opened) emit({ type: 'browser_failed', url });
   });
 }

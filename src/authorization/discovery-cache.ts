@@ -14,6 +14,8 @@ export interface DiscoveryCache {
     preferredIssuer?: string | undefined;
     fresh: boolean;
     signal: AbortSignal;
+    /** Throws for what is of no use here. Nobody is told of that, and it is not kept. */
+    accept?: (discovery: Discovery) => Promise<void>;
   }): Promise<Discovery>;
   /** The result did not work: the next one is found anew. */
   drop(): void;
@@ -22,10 +24,13 @@ export interface DiscoveryCache {
 export function discoveryCache(options: ResolvedOptions, http: Http, emit: OnEvent): DiscoveryCache {
   let kept: { discovery: Discovery; at: number } | undefined;
   return {
-    async load({ challenge, preferredIssuer, fresh, signal }) {
+    async load({ challenge, preferredIssuer, fresh, signal, accept }) {
       const now = options.clock.now();
       // A 401 that nothing else explains wants it fresh.
-      if (!fresh && isYoung(kept, now)) return kept.discovery;
+      if (!fresh && isYoung(kept, now)) {
+        await accept?.(kept.discovery);
+        return kept.discovery;
+      }
       const { resourceMetadataUrl, issuerExceptions, clock } = options;
       const discovery =
         options.isIdentitySession === true
@@ -39,6 +44,7 @@ export function discoveryCache(options: ResolvedOptions, http: Http, emit: OnEve
               preferredIssuer,
               issuerExceptions,
             });
+      await accept?.(discovery);
       // Here for every grant, and before a client is registered or a person asked.
       assertBinding(discovery, options);
       kept = { discovery, at: now };

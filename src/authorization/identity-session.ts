@@ -79,6 +79,12 @@ function identityOptions(options: ResolvedOptions, { identityProvider }: Enterpr
     resourceMetadataUrl: _metadata,
     authorizationParameters: _authorization,
     tokenParameters: _request,
+    // What is no option is worked out anew.
+    server: _server,
+    requestTimeoutMs: _requestMs,
+    signInTimeoutMs: _signInMs,
+    lockTimeoutMs: _lockMs,
+    isIdentitySession: _identity,
     ...shared
   } = options;
   const secret = clientSecret === undefined ? {} : { client_secret: clientSecret };

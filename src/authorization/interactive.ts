@@ -15,8 +15,8 @@ export async function assertInteractive(
   throw new McpOAuthError(
     'interaction_required',
     'A person has to sign in, but `interactive` does not allow it now. Sign in once where a person is: where this program uses ' +
-      `the command's sessions, run "mcp-oauth-client login ${wordOf(server)}"; otherwise call authorize() in an interactive run ` +
-      'that shares the store.',
+      `the command's sessions, run "mcp-oauth-client login ${wordOf(server)}"; otherwise call authorize() of the provider in an ` +
+      'interactive run that shares the store (with withOAuth: getAuthProvider(transport)?.authorize()).',
     { stage: 'authorization' },
   );
 }

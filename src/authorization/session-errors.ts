@@ -24,11 +24,23 @@ export function signInTimeout(ms: number): McpOAuthError {
   );
 }
 
+/** The same, where nobody could have finished it: the application did not listen for the event that shows where to go. */
+export function unseen(
+  { code, message, stage, status, oauthError }: McpOAuthError,
+  event: 'authorization_url' | 'device_code',
+): McpOAuthError {
+  const what = event === 'device_code' ? 'code' : 'URL';
+  const why = `No browser could be opened here, and nobody was shown the ${what} (\`onEvent\`: \`${event}\`).`;
+  return new McpOAuthError(code, `${why} ${message}`, { stage, status, oauthError });
+}
+
 /** The account signed out, here or in another window. */
 export function signedOut(): McpOAuthError {
-  return new McpOAuthError('signed_out', 'This account signed out. Call authorize() to sign in again.', {
-    stage: 'authorization',
-  });
+  return new McpOAuthError(
+    'signed_out',
+    'This account signed out. Call authorize() of the provider to sign in again (with withOAuth: getAuthProvider(transport)?.authorize()).',
+    { stage: 'authorization' },
+  );
 }
 
 /** What a function of the application threw, as an error of this library: a caller meets one kind of error. */

@@ -38,7 +38,7 @@ import {
   wantedBy,
 } from './sign-in-parts.js';
 import { SignInTurns } from './sign-in-turn.js';
-import { SignedOutMarker } from './signed-out.js';
+import { cachedTokens, SignedOutMarker } from './signed-out.js';
 import { isOpen, type Transaction, transactionStore } from './transaction.js';
 
 /** Turns a callback into tokens, and keeps them by `keep` (with the lease, where it holds the session's lock). */
@@ -155,7 +155,7 @@ export class AuthSession {
   /** A valid access token, or `undefined` where someone has to sign in. Costs nothing while the cached one is valid. */
   async accessToken(signal?: AbortSignal): Promise<string | undefined> {
     this.assertLive();
-    const cached = this.tokens.peek();
+    const cached = cachedTokens(this);
     if (cached !== undefined) return cached.accessToken;
     // Before the store is asked for tokens: a sign-out that a crash cut short left them there.
     await this.assertUsable(signal);

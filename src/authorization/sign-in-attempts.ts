@@ -1,7 +1,7 @@
 import type { Discovery } from '../discovery/index.js';
 import { isMcpOAuthError, McpOAuthError } from '../errors.js';
 import { type ResolvedClient, resolveClient } from '../registration/index.js';
-import type { SignInParts, SignInRequest } from './sign-in-parts.js';
+import type { Refusal, SignInParts, SignInRequest } from './sign-in-parts.js';
 
 /** What the attempts of one sign-in tell each other. */
 export interface Attempt {
@@ -12,6 +12,8 @@ export interface Attempt {
   /** Whether `offline_access` was added to what is wanted. */
   addedOfflineAccess?: boolean;
   client?: ResolvedClient;
+  /** Whether no browser opened for the person. */
+  unopened?: boolean;
   /** What was found before the first attempt, for that one alone. */
   discovery: Discovery | undefined;
 }
@@ -23,7 +25,7 @@ export interface AttemptPlan<T> {
   readonly discovery?: Discovery | undefined;
   readonly run: (attempt: Attempt) => Promise<T>;
   /** Why the sign-in was ended from outside. */
-  readonly ended: (client: ResolvedClient | undefined) => Promise<McpOAuthError>;
+  readonly ended: (attempt: Attempt) => Promise<McpOAuthError>;
   /** Whether no other attempt is to be made after this error. */
   readonly isFinal?: (error: unknown) => boolean;
 }
@@ -35,7 +37,7 @@ export async function withAttempts<T>(parts: SignInParts, plan: AttemptPlan<T>):
     try {
       return await plan.run(attempt);
     } catch (error) {
-      if (plan.signal.aborted) throw await plan.ended(attempt.client);
+      if (plan.signal.aborted) throw await plan.ended(attempt);
       if (plan.isFinal?.(error) !== true && (await canTryAgain(parts, attempt, error))) continue;
       if (!isNoneOfDiscovery(error)) parts.discovery.drop();
       throw error;
@@ -65,22 +67,26 @@ export async function discoverFor(
   const known = attempt?.discovery;
   if (attempt !== undefined) attempt.discovery = undefined;
   if (known !== undefined) return known;
-  const discovery = await parts.discovery.load({
+  return parts.discovery.load({
     challenge: request.challenge,
     preferredIssuer: await parts.preferredIssuer(),
     fresh: request.reason === 'unauthorized',
     signal,
+    async accept({ hasMetadata }) {
+      if (request.unchallenged !== undefined && !hasMetadata) throw noSignInHere(await request.unchallenged.refusal);
+    },
   });
-  if (request.unchallenged === true && !discovery.hasMetadata) throw noSignInHere();
-  return discovery;
 }
 
 /** The last resort of 2025-03-26 would take any web server for an authorization server. */
-function noSignInHere(): McpOAuthError {
+function noSignInHere(refusal: Refusal | undefined): McpOAuthError {
+  const { status, said = '' } = refusal ?? {};
+  const words = said === '' ? '' : `: ${said.replace(/\.$/, '')}`;
+  const answer = status === undefined ? '' : ` It answered ${status}${words}.`;
   return new McpOAuthError(
     'authorization_server_not_found',
-    'The MCP server did not ask for a token, and there is no metadata that says where to sign in: either it wants no sign-in, or the path of `serverUrl` is wrong.',
-    { stage: 'discovery' },
+    `The MCP server did not ask for a token, and there is no metadata that says where to sign in: either it wants no sign-in, or the path of \`serverUrl\` is wrong.${answer}`,
+    { stage: 'discovery', status },
   );
 }
 

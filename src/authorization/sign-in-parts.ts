@@ -10,13 +10,26 @@ import type { DpopSession } from './dpop-session.js';
 import type { Arrival, PendingCallbacks } from './redirect-target.js';
 import type { Transaction, TransactionStore } from './transaction.js';
 
+/** What a server said that was asked for a challenge. */
+export interface Refusal {
+  readonly status: number;
+  /** Its words, bounded and on one line; may be empty. */
+  readonly said: string;
+}
+
+/** A server that gave no challenge. */
+export interface Unchallenged {
+  /** What it said instead, where that was no success either. Never rejects. */
+  readonly refusal: Promise<Refusal> | undefined;
+}
+
 /** Why and for what a person is asked to sign in. */
 export interface SignInRequest {
   readonly reason: InteractionReason;
   /** The challenge that led here. */
   readonly challenge?: Challenge | undefined;
-  /** The server was asked for one and gave none. */
-  readonly unchallenged?: boolean | undefined;
+  /** Set where the server was asked for one and gave none. */
+  readonly unchallenged?: Unchallenged | undefined;
   /** Exactly these scopes (a step-up); otherwise they are selected as the specification says. */
   readonly scope?: readonly string[] | undefined;
   /** The access token that does not do: any other that someone else stored meanwhile makes the sign-in needless. */

@@ -5,7 +5,7 @@ import { usedCallback } from './callback-claim.js';
 import { openForPerson } from './open-for-person.js';
 import { openTransaction } from './open-transaction.js';
 import { type Arrival, externalRedirect, loopbackRedirect, type RedirectTarget } from './redirect-target.js';
-import { authorizationRequired } from './session-errors.js';
+import { authorizationRequired, unseen } from './session-errors.js';
 import { type Attempt, discoverFor, findClient, withAttempts } from './sign-in-attempts.js';
 import type { AuthorizedCallback, SignInParts, SignInRequest } from './sign-in-parts.js';
 import type { Turn } from './sign-in-turn.js';
@@ -30,7 +30,7 @@ export function authorizeInBrowser<T>(
     signal,
     discovery,
     run: (attempt) => attemptAuthorization(parts, request, attempt, turn, use),
-    ended: (client) => explainEnd(parts, client, signal),
+    ended: (attempt) => explainEnd(parts, attempt, signal),
   });
 }
 
@@ -64,7 +64,7 @@ async function attemptAuthorization<T>(
     try {
       parts.prompted(request.reason);
       turn.presented(browserUrl);
-      const arrival = await presentAndWait(parts, target, transaction, browserUrl, signal);
+      const arrival = await presentAndWait(parts, target, transaction, browserUrl, { attempt, signal });
       turn.arrived();
       parts.pending.arrived(transaction.state);
       const result = await finish(parts, transaction, arrival, use);
@@ -91,7 +91,7 @@ async function presentAndWait(
   target: RedirectTarget,
   transaction: Transaction,
   url: string,
-  signal: AbortSignal,
+  { attempt, signal }: { readonly attempt: Attempt; readonly signal: AbortSignal },
 ): Promise<Arrival> {
   const { options, emit } = parts;
   const surroundings = await parts.surroundings();
@@ -104,6 +104,7 @@ async function presentAndWait(
   });
   emit({ type: 'authorization_url', url, redirectUri, ...(remote === undefined ? {} : { remote }) });
   void openForPerson(options, surroundings, url).then((opened) => {
+    attempt.unopened = !opened;
     if (!opened && !over) emit({ type: 'browser_failed', url });
   });
   return arrival;
@@ -132,7 +133,7 @@ async function finish<T>(
 /** Why the sign-in was ended from outside, with what to try next where it ran out of time. */
 async function explainEnd(
   parts: SignInParts,
-  client: ResolvedClient | undefined,
+  { client, unopened }: Attempt,
   signal: AbortSignal,
 ): Promise<McpOAuthError> {
   const error = abortError(signal, 'authorization');
@@ -141,7 +142,9 @@ async function explainEnd(
     // A server that forgot a registration shows a page and never calls back: the next sign-in registers anew.
     await parts.registrations.markSuspect(client.issuer, client.client.client_id).catch(() => undefined);
   }
-  return new McpOAuthError('sign_in_timeout', `${error.message} ${remedyFor(client)}`, { stage: 'authorization' });
+  const explained = `${error.message} ${remedyFor(client)}`;
+  const ended = new McpOAuthError('sign_in_timeout', explained, { stage: 'authorization' });
+  return unopened === true && parts.options.onEvent === undefined ? unseen(ended, 'authorization_url') : ended;
 }
 
 /** A server that shows an error page never calls back; what may have been on it. */

@@ -15,7 +15,8 @@ export interface SignOutOptions {
   readonly forgetRegistration?: boolean;
   /**
    * Leaves nothing of the account in the store, the mark that it signed out included: for the deletion of a user's data. Close what
-   * else uses the account before; another program would sign in again. Default: `false`.
+   * else uses the account before; another program would sign in again. The mark stays where the tokens could not be removed.
+   * Default: `false`.
    */
   readonly forgetAccount?: boolean;
   /** Ends the part of it that the server has: the session is over here all the same. */
@@ -50,9 +51,16 @@ export async function signOut(
   // Another window may have refreshed: what is to be revoked is what the store holds now.
   const tokens = await session.tokens.reload().catch(() => session.tokens.current().catch(() => undefined));
   const failures: unknown[] = [];
-  const attempt = (work: Promise<void>) => work.catch((error: unknown) => void failures.push(error));
+  const attempt = (work: Promise<void>) =>
+    work.then(
+      () => true,
+      (error: unknown) => {
+        failures.push(error);
+        return false;
+      },
+    );
   await attempt(session.signedOut.store());
-  await attempt(session.tokens.clear());
+  const isCleared = await attempt(session.tokens.clear());
   session.parts.dpop.forget();
   // A stream that was opened meanwhile ends too.
   session.streams.end(signedOut());
@@ -62,8 +70,9 @@ export async function signOut(
     const revocation = tokens === undefined ? { revoked: false } : await revokeTokens(ending, tokens);
     return { ...(await retire(ending, tokens, options.forgetRegistration === true, challenge)), ...revocation };
   });
-  // Last, as until then it keeps a refresh that is under way elsewhere from bringing the session back.
-  if (options.forgetAccount === true) await attempt(session.signedOut.erase());
+  // Last, as until then it keeps a refresh that is under way elsewhere from bringing the session back; and not where the tokens are in
+  // the store still: nothing but the mark keeps them from being used.
+  if (options.forgetAccount === true && isCleared) await attempt(session.signedOut.erase());
   session.emit({ type: 'signed_out' });
   if (failures.length > 0) throw failures[0];
   return atServer;

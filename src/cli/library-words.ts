@@ -60,6 +60,9 @@ const FLAGS: readonly (readonly [words: RegExp, flag: string])[] = [
   [/the `dpop` option/g, '--dpop'],
   [/\bcall signOut\(\)/g, 'run logout'],
 
+  // Where a program has its provider.
+  [/ \(with withOAuth: getAuthProvider\(transport\)\?\.authorize\(\)\)/g, ''],
+  [/authorize\(\) of the provider/g, 'authorize()'],
   [/authorize\(\{ scope \}\)/g, 'login --scope'],
   [/\bCall (?=authorize\(\)|login)/g, 'Run '],
   [/\bcall (?=authorize\(\)|login)/g, 'run '],

@@ -56,7 +56,7 @@ export function startLiveLine(io: Io, { what, endsAt, input }: Waiting): LiveLin
       return;
     }
     clear();
-    stderr.write(left().slice(0, (stderr.columns ?? 80) - 1));
+    stderr.write(left().slice(0, (stderr.columns || 80) - 1));
   };
   const tick = () => {
     draw();

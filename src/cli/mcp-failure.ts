@@ -18,10 +18,14 @@ const NO_ANSWER_V1 = /^MCP error -3200[01]: (Request timed out|Connection closed
  * What an SDK threw that is no error of this library: an answer of the MCP server that is none of MCP, or no answer. Its message may
  * hold a whole page of HTML.
  *
- * @param remedy - For a server that does not speak as it should.
+ * @param remedyFor - For a server that does not speak as it should, by the status of its answer.
  * @param hide - Takes out what the server may echo of the session.
  */
-export function mcpFailure(cause: unknown, remedy: string, hide: Hide = (text) => text): CommandError {
+export function mcpFailure(
+  cause: unknown,
+  remedyFor: (status?: number) => string,
+  hide: Hide = (text) => text,
+): CommandError {
   const chain = causesOf(cause);
   const message = hide(chain[0]?.message ?? String(cause));
   const failed = (text: string, exitCode?: number, advice?: string) =>
@@ -32,13 +36,14 @@ export function mcpFailure(cause: unknown, remedy: string, hide: Hide = (text) =
   }
   const status = chain.map(statusOf).find((found) => found !== undefined);
   if (status !== undefined) {
-    return failed(`The MCP server answered with HTTP ${status}. ${pageExcerpt(message)}`, exitCodeOf(status), remedy);
+    const text = `The MCP server answered with HTTP ${status}. ${pageExcerpt(message)}`;
+    return failed(text, exitCodeOf(status), remedyFor(status));
   }
   // It understands MCP, so there is nothing to examine.
   if (chain.some(isRpcError)) {
     return failed(`The MCP server answered with an error: ${printable(message, LONGEST_WORDS)}`);
   }
-  return failed(`The MCP server cannot be used: ${pageExcerpt(message)}`, undefined, remedy);
+  return failed(`The MCP server cannot be used: ${pageExcerpt(message)}`, undefined, remedyFor());
 }
 
 function exitCodeOf(status: number): number | undefined {

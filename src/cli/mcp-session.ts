@@ -5,7 +5,7 @@ import { mcpFailure } from './mcp-failure.js';
 import { loadSdk, type McpClient, type McpRequestOptions } from './mcp-sdk.js';
 import type { TransportFlags } from './options.js';
 import type { OpenedProvider } from './provider.js';
-import { diagnose } from './remedy.js';
+import { diagnose, otherTools } from './remedy.js';
 import { hiding } from './session-secrets.js';
 import type { RepeatedFlags } from './shell.js';
 import { APPLICATION } from './storage.js';
@@ -41,12 +41,18 @@ export async function withMcpSession<T>(
   // The transport's start has no bound of its own that a signal could end.
   const stop = () => void transport.close().catch(() => undefined);
   io.signal.addEventListener('abort', stop, { once: true });
+  let connected = false;
   try {
     await client.connect(transport, request());
+    connected = true;
     return await work({ client, request });
   } catch (error) {
     if (findMcpOAuthError(error) !== undefined || io.signal.aborted) throw error;
-    throw mcpFailure(error, diagnose({ ...target, platform: io.platform }), await hiding(opened.provider));
+    const context = { ...target, platform: io.platform };
+    // A server that lets nobody in is examined; one that refuses a tool has others.
+    const isRefused = (status?: number) => status === 403 && connected && target.command === 'call';
+    const remedy = (status?: number) => (isRefused(status) ? otherTools(target.flags.transport) : diagnose)(context);
+    throw mcpFailure(error, remedy, await hiding(opened.provider));
   } finally {
     io.signal.removeEventListener('abort', stop);
     await client.close().catch(() => undefined);

@@ -11,10 +11,13 @@ export function absoluteUrl(value: string): string {
 /** The MCP endpoint. */
 export function serverUrl(value: string): string {
   if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return new URL(value).href;
-  const completed = `https://${value}`;
+  const isHere = /^(localhost|127(\.\d{1,3}){3})(:|\/|$)/i.test(value);
+  const completed = `${isHere ? 'http' : 'https'}://${value}`;
   const hint =
     /^[\w.-]+(:\d+)?(\/|$)/.test(value) && URL.canParse(completed) ? ` Write ${printable(completed, 200)}.` : '';
-  throw new InvalidArgumentError(`${printable(value, 200)} is not an absolute https URL.${hint}`);
+  throw new InvalidArgumentError(
+    `${printable(value, 200)} is not an absolute ${isHere ? 'http' : 'https'} URL.${hint}`,
+  );
 }
 
 /** The resource indicator, or `none`. */

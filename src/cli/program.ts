@@ -23,8 +23,8 @@ export function createProgram(io: Io): Command {
       writeErr: (text) => void stderr.write(text),
       // Errors are reported in one place, as JSON where that is wanted.
       outputError: () => undefined,
-      getOutHelpWidth: () => stdout.columns ?? 100,
-      getErrHelpWidth: () => stderr.columns ?? 100,
+      getOutHelpWidth: () => stdout.columns || 100,
+      getErrHelpWidth: () => stderr.columns || 100,
       getOutHasColors: () => wantsColour(stdout, env),
       getErrHasColors: () => wantsColour(stderr, env),
     })

@@ -29,6 +29,14 @@ const login: Remedy = (context) => {
 export const diagnose: Remedy = (context) =>
   `To see every step and what is wrong with it, run: ${line('doctor')(context)}`;
 
+/** What there is to do where a tool is refused, and no scope is named that a sign-in could ask for. */
+export const otherTools =
+  (transport: string): Remedy =>
+  (context) => {
+    const extra = transport === 'http' ? [] : ['--transport', transport];
+    return `The server refuses this and names no scope that would help. What it has: ${line('tools', extra)(context)}`;
+  };
+
 const ownClient: Remedy = (context) =>
   `Register a client with the server's operator, then run: ${line('login', ['--client-id', 'ID'])(context)} (and --client-secret-env VAR where it has a secret).`;
 

@@ -36,7 +36,10 @@ export async function run(argv: readonly string[], world: World): Promise<number
 }
 
 function asUsageError(error: CommanderError, program: Command): UsageError {
-  const message = error.message.replace(/^error: /, '').replace(/\s+/g, ' ');
+  // The URL's own parser says what is wrong with it, and quotes it.
+  const message = error.message
+    .replace(/^error: (command-argument value .* is invalid for argument 'url'\. )?/s, '')
+    .replace(/\s+/g, ' ');
   const known = program.commands.find((command) => command.name() === program.args[0]);
   const help = known === undefined ? '--help' : `${known.name()} --help`;
   return new UsageError(`${message}${/[.?!)]$/.test(message) ? '' : '.'} Try: mcp-oauth-client ${help}`);

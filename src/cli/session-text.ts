@@ -58,7 +58,7 @@ function signedInText(facts: Facts, paint: Paint): string {
     const who = accountText(facts);
     return paint('green', who === undefined ? 'yes' : `yes, as ${who}`);
   }
-  if (facts.signedOut) return paint('yellow', 'no, signed out');
+  if (facts.signedOut) return paint('yellow', 'no (signed out by you)');
   return paint('yellow', facts.expiresAt === undefined ? 'no' : 'no, the session is over');
 }
 

@@ -4,7 +4,7 @@ import type { SignInFlags, StoreFlags } from './options.js';
 export type RepeatedFlags = StoreFlags & SignInFlags;
 
 /** The commands that messages tell people to run. */
-export type NamedCommand = 'login' | 'logout' | 'doctor';
+export type NamedCommand = 'login' | 'logout' | 'tools' | 'doctor';
 
 /** `text` as one word of a command line that a person pastes into a shell. */
 export function shellQuote(text: string, platform: NodeJS.Platform): string {
@@ -47,6 +47,7 @@ type Names = Readonly<Partial<Record<keyof RepeatedFlags, string>>>;
 const TAKEN: Readonly<Record<NamedCommand, Names>> = {
   login: { ...STORE, ...SIGN_IN, ...NETWORK },
   logout: { ...STORE, ...NETWORK },
+  tools: { ...STORE, ...SIGN_IN, ...NETWORK },
   doctor: EXAMINED,
 };
 

@@ -46,6 +46,9 @@ const REMOTE: Readonly<Record<RemoteKind, string>> = {
   devcontainer: 'This runs in a dev container',
 };
 
+/** Where there is no browser as a rule. */
+const WITHOUT_BROWSER: ReadonlySet<RemoteKind | undefined> = new Set(['ssh', 'container']);
+
 function remoteText(remote: RemoteKind, pastes: boolean): string {
   const advice = pastes
     ? "If it ends at a page that cannot be reached, copy that page's URL and paste it here."
@@ -60,6 +63,7 @@ export function signInScreen(io: Io, options: SignInScreenOptions): SignInScreen
   const server = printable(shownUrl(options.url));
   const pastes = canPaste && io.stdin.isTTY === true && io.stderr.isTTY === true;
   let live: LiveLine | undefined;
+  let expectsBrowser = browser;
 
   const print = (text: string) => {
     if (live === undefined) io.stderr.write(`${text}\n`);
@@ -91,14 +95,15 @@ export function signInScreen(io: Io, options: SignInScreenOptions): SignInScreen
       progress(`The client id ${printable(clientId, 200)} belongs to ${printable(issuer)} from now on.`),
     authorization_url({ url, remote }) {
       end();
-      print(browser ? `To sign in to ${server}, the browser opens:` : `To sign in to ${server}, open in a browser:`);
+      expectsBrowser = browser && (io.openBrowser !== undefined || !WITHOUT_BROWSER.has(remote));
+      print(`To sign in to ${server}, ${expectsBrowser ? 'the browser opens' : 'open this in a browser'}:`);
       print(`  ${paint('cyan', printable(url))}`);
       if (remote !== undefined) print(remoteText(remote, pastes));
       const input = pastes ? { invitation: 'Or paste the URL it ended at: ', onText: finish } : undefined;
       live = startLiveLine(io, { what: 'Waiting for the browser', endsAt: io.clock.now() + signInMs, input });
     },
     browser_failed() {
-      if (browser) print('No browser could be opened here. Open the URL above in one.');
+      if (expectsBrowser) print('No browser could be opened here. Open the URL above in one.');
     },
     device_code({ issuer, userCode, verificationUri, verificationUriComplete, expiresAt }) {
       end();

@@ -25,6 +25,8 @@ export type ListedSession = StoredSession & { readonly store: SessionStore };
 export interface Listing {
   readonly sessions: readonly ListedSession[];
   readonly problems: readonly McpOAuthError[];
+  /** Where it was looked. */
+  readonly places: readonly SessionStore[];
 }
 
 /**
@@ -94,7 +96,7 @@ async function gather(io: Io, places: readonly GivenStore[]): Promise<Listing> {
       problems.push(error);
     }
   }
-  return { sessions, problems };
+  return { sessions, problems, places: places.map(({ where }) => where) };
 }
 
 function placesOf({ system, clock }: Io) {

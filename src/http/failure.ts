@@ -52,17 +52,39 @@ export function networkFailure(
 function causes(error: unknown): Error[] {
   const chain: Error[] = [];
   let current = error;
-  while (current instanceof Error && chain.length < MAX_DEPTH) {
-    chain.push(current);
-    current = current instanceof AggregateError && current.errors.length > 0 ? current.errors[0] : current.cause;
+  try {
+    while (current instanceof Error && chain.length < MAX_DEPTH) {
+      chain.push(current);
+      current = current instanceof AggregateError && current.errors.length > 0 ? current.errors[0] : current.cause;
+    }
+  } catch {
+    // What throws where it is looked at has no causes that could be told.
   }
   return chain;
 }
 
+/** A member of what somebody else threw: it may be of any kind, or throw where it is read. */
+function textIn(thrown: unknown, name: 'name' | 'message' | 'code'): string | undefined {
+  try {
+    const value = (thrown as Readonly<Record<string, unknown>> | null | undefined)?.[name];
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isError(thrown: unknown): boolean {
+  try {
+    return thrown instanceof Error;
+  } catch {
+    return false;
+  }
+}
+
 /** The `code` of a system error such as `ENOENT`, or of a library that has such codes too: fit for a message. */
 export function systemCode(error: unknown): string | undefined {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : undefined;
+  const code = isError(error) ? textIn(error, 'code') : undefined;
+  return code !== undefined && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : undefined;
 }
 
 /**
@@ -77,15 +99,15 @@ export function safeCause(error: unknown, secrets: readonly (string | undefined)
 
 /** The same where the messages may repeat a secret: what was thrown by its name and code alone. */
 export function withoutMessage(caught: unknown): Error {
-  const { name, code } = (caught ?? {}) as { name?: unknown; code?: unknown };
-  const said = [name, code].filter((part) => typeof part === 'string').map((part) => excerpt(part, 60));
+  const parts = [textIn(caught, 'name'), textIn(caught, 'code')];
+  const said = parts.filter((part) => part !== undefined).map((part) => excerpt(part, 60));
   return new Error(`${said.join(' ') || 'Something'}; its message is left out, since it may repeat a secret.`);
 }
 
 function reducedCause(chain: readonly Error[], secrets: readonly (string | undefined)[] = []): Error | undefined {
   return chain.reduceRight<Error | undefined>((cause, error) => {
-    const reduced = new Error(excerpt(redact(error.message, secrets)), cause && { cause });
-    reduced.name = excerpt(error.name, 60);
+    const reduced = new Error(excerpt(redact(textIn(error, 'message') ?? '', secrets)), cause && { cause });
+    reduced.name = excerpt(textIn(error, 'name') ?? 'Error', 60);
     const code = systemCode(error);
     return code === undefined ? reduced : Object.assign(reduced, { code });
   }, undefined);

@@ -1,4 +1,4 @@
-import { isMcpOAuthError, McpOAuthError, type Stage } from '../errors.js';
+import { findMcpOAuthError, McpOAuthError, type Stage } from '../errors.js';
 import { networkFailure, safeCause } from './failure.js';
 
 const UNKNOWN_AUTHORITY =
@@ -18,6 +18,9 @@ const REASONS: Readonly<Record<string, string>> = {
   CERT_REVOKED: 'Its certificate was revoked. Ask its operator',
 };
 const OTHER_REASON = 'The TLS handshake failed. Check that https is spoken on this host and port, or ask its operator';
+const NO_TLS = 'It does not speak TLS; for a server on this machine write http://';
+const NO_TLS_CODES: ReadonlySet<string> = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
+const NO_TLS_WORDS = /wrong version number|packet length too long/i;
 const HANDSHAKE = /^(ERR_SSL_|ERR_TLS_|EPROTO$|CERT_|CRL_|INVALID_CA$|PATH_LENGTH_EXCEEDED$|INVALID_PURPOSE$)/;
 
 /** What a failed `fetch` means. */
@@ -35,22 +38,37 @@ export function connectionFailure(
  *
  * @param what The URL, as it may stand in a message.
  */
-function tlsFailure(
+export function tlsFailure(
   error: unknown,
   stage: Stage,
   what: string,
-  secrets: readonly (string | undefined)[],
+  secrets: readonly (string | undefined)[] = [],
 ): McpOAuthError | undefined {
-  if (wrapsOwn(error)) return undefined;
+  // What this library said inside is nearer to the truth.
+  if (findMcpOAuthError(error) !== undefined) return undefined;
   const cause = safeCause(error, secrets);
   const code = errorCode(cause);
   if (code === undefined) return undefined;
-  const reason = Object.hasOwn(REASONS, code) ? REASONS[code] : HANDSHAKE.test(code) ? OTHER_REASON : undefined;
+  const reason = reasonFor(code, cause);
   if (reason === undefined) return undefined;
   return new McpOAuthError('network_error', `${what} could not be trusted (${code}). ${reason}. Nothing was sent.`, {
     stage,
     cause,
   });
+}
+
+function reasonFor(code: string, cause: Error | undefined): string | undefined {
+  if (Object.hasOwn(REASONS, code)) return REASONS[code];
+  if (NO_TLS_CODES.has(code) || (code === 'EPROTO' && saysNoTls(cause))) return NO_TLS;
+  return HANDSHAKE.test(code) ? OTHER_REASON : undefined;
+}
+
+/** Some versions of Node have one code for every failure of the handshake. */
+function saysNoTls(error: Error | undefined): boolean {
+  for (let current: unknown = error; current instanceof Error; current = current.cause) {
+    if (NO_TLS_WORDS.test(current.message)) return true;
+  }
+  return false;
 }
 
 /** The first code in a chain of causes. */
@@ -59,16 +77,4 @@ export function errorCode(error: Error | undefined): string | undefined {
     if ('code' in current && typeof current.code === 'string') return current.code;
   }
   return undefined;
-}
-
-const MAX_DEPTH = 5;
-
-/** Whether an error of this library lies inside: what it says is nearer to the truth. */
-function wrapsOwn(error: unknown): boolean {
-  let current = error;
-  for (let depth = 0; current instanceof Error && depth < MAX_DEPTH; depth += 1) {
-    if (isMcpOAuthError(current)) return true;
-    current = current.cause;
-  }
-  return false;
 }

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { deviceCode } from '../../src/index.js';
 import { deviceScene } from '../auth-provider/device-support.js';
-import { closers, rejection } from '../auth-provider/support.js';
+import { closers } from '../auth-provider/support.js';
+import { rejection } from '../support/failure.js';
 import { oauthErrorIn } from '../with-oauth/support.js';
 import { host } from './support.js';
 

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryTokenStore } from '../../src/index.js';
 import { leaseLost } from '../../src/stores/keyed-mutex.js';
 import type { Lease, LockOptions } from '../../src/stores/token-store.js';
-import { closers, failure, rpc, scene } from '../auth-provider/support.js';
+import { closers, rpc, scene } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

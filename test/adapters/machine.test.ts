@@ -7,7 +7,8 @@ import {
   MemoryTokenStore,
 } from '../../src/index.js';
 import { JOB_SECRET, startJobServers } from '../auth-provider/job-support.js';
-import { closers, HOUR, rejection, TestClock } from '../auth-provider/support.js';
+import { closers, HOUR, TestClock } from '../auth-provider/support.js';
+import { rejection } from '../support/failure.js';
 import { oauthErrorIn } from '../with-oauth/support.js';
 import { host, type Sdk } from './support.js';
 

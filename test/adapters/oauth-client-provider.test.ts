@@ -6,7 +6,8 @@ import { sendJson } from '../../examples/servers/loopback-server.js';
 import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { closers, failure, HOUR, person, rejection, rpc, type Scene, scene, until } from '../auth-provider/support.js';
+import { closers, HOUR, person, rpc, type Scene, scene, until } from '../auth-provider/support.js';
+import { failure, rejection } from '../support/failure.js';
 import { oauthErrorIn } from '../with-oauth/support.js';
 import { host, type Sdk } from './support.js';
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { closers, failure, HOUR, rejection, scene } from '../auth-provider/support.js';
+import { closers, HOUR, scene } from '../auth-provider/support.js';
+import { failure, rejection } from '../support/failure.js';
 import { oauthErrorIn } from '../with-oauth/support.js';
 import { host } from './support.js';
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { closers, failure, rpc, scene } from '../auth-provider/support.js';
+import { closers, rpc, scene } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -33,7 +33,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['loopback/'],
   // What takes the place of the rooms above in a browser.
   ['browser/'],
-  ['options.ts'],
+  ['option-names.ts', 'options.ts'],
   ['authorization/'],
   ['replayable-request.ts', 'parked-requests.ts', 'probe.ts', 'authorized-fetch.ts'],
   ['adapters/'],

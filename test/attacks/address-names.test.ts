@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createConnector } from '../../src/http/connector.js';
 import { createHttp } from '../../src/http/index.js';
-import { failure, serve } from '../http/fixtures.js';
+import { serve } from '../http/support.js';
+import { failure } from '../support/failure.js';
 
 type Found = (error: Error | null, addresses: { address: string; family: number }[]) => void;
 

@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createHttp, type HttpOptions } from '../../src/http/index.js';
 import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { failure, fakeFetch, serve } from '../http/fixtures.js';
 import { selfSigned } from '../http/self-signed.js';
+import { fakeFetch, serve } from '../http/support.js';
+import { failure } from '../support/failure.js';
 import { URLS } from './address-forms.js';
 
 const dns = vi.hoisted(() => ({ names: new Map<string, string[]>() }));

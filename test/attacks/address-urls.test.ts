@@ -3,7 +3,8 @@ import { discover, discoverAuthorizationServer, discoverProtectedResource } from
 import { requestDeviceAuthorization } from '../../src/grants/index.js';
 import { createHttp } from '../../src/http/index.js';
 import { deleteRegistration } from '../../src/registration/delete-registration.js';
-import { failure, fakeFetch } from '../http/fixtures.js';
+import { fakeFetch } from '../http/support.js';
+import { failure } from '../support/failure.js';
 import { URLS } from './address-forms.js';
 
 const SERVER = 'https://mcp.example.com/mcp';

@@ -8,8 +8,9 @@ import { createHttp } from '../../src/http/index.js';
 import { parseJsonObject } from '../../src/http/json.js';
 import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
 import { parseScope, unionScopes } from '../../src/scope.js';
-import { closers, failure, until } from '../auth-provider/support.js';
-import { serve } from '../http/fixtures.js';
+import { closers, until } from '../auth-provider/support.js';
+import { serve } from '../http/support.js';
+import { failure } from '../support/failure.js';
 import { rawServer } from './raw-server.js';
 
 const { closing, closeAll } = closers();

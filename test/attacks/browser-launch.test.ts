@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { launch, openInBrowser, urlHandlerOfWindows } from '../../src/loopback/open-browser.js';
-import { manualClock } from '../loopback/support.js';
+import { ManualClock } from '../support/clock.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -75,7 +75,7 @@ describe('what is handed to a program', () => {
         handed.push(href);
         throw new Error('no browser here');
       },
-      manualClock(),
+      new ManualClock(),
     );
     expect(handed).toHaveLength(1);
     expect(handed[0]).toMatch(/^https:\/\/as\.example\/[\x21\x23-\x7e]*$/);
@@ -112,7 +112,7 @@ describe('what is handed to a program', () => {
     '',
   ])('is never another scheme, a path or an option: %j', async (url) => {
     const open = vi.fn(() => Promise.reject(new Error('must not be called')));
-    expect(await launch(url, open, manualClock())).toBe(false);
+    expect(await launch(url, open, new ManualClock())).toBe(false);
     expect(open).not.toHaveBeenCalled();
   });
 });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { startEnterprise } from '../auth-provider/enterprise-support.js';
-import { failure, rpc } from '../auth-provider/support.js';
+import { rpc } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import { closers } from '../with-oauth/support.js';
 
 const { closing, closeAll } = closers();

@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type LoopbackCallback, type LoopbackListener, startLoopbackListener } from '../../src/loopback/index.js';
-import { type Answer, ask, ended, exchange, type ManualClock, manualClock, say } from '../loopback/support.js';
+import { type Answer, ask, ended, exchange, say } from '../loopback/support.js';
+import { ManualClock } from '../support/clock.js';
 
 /** What the right callback may take in the middle of it all, in ms: a busy machine included, far from what a browser waits. */
 const PROMPT_MS = 5_000;
@@ -14,7 +15,7 @@ let wait: Promise<LoopbackCallback>;
 let sockets: Socket[];
 
 beforeEach(async () => {
-  clock = manualClock();
+  clock = new ManualClock();
   sockets = [];
   listener = await startLoopbackListener({ clock });
   wait = listener.waitForCallback({ state: 'right' });
@@ -25,7 +26,7 @@ afterEach(async () => {
   const closing = performance.now();
   await listener.close();
   expect(performance.now() - closing).toBeLessThan(PROMPT_MS);
-  expect(clock.pending).toBe(0);
+  expect(clock.timers).toBe(0);
 });
 
 const head = () => `GET /callback?state=guess HTTP/1.1\r\nHost: 127.0.0.1:${listener.port}\r\n`;
@@ -58,7 +59,7 @@ describe('connections that never become a request', () => {
     await vi.waitFor(() => expect(openSockets()).toBeLessThanOrEqual(MAX_CONNECTIONS), PROMPT_MS);
     expect(sockets.at(-1)?.destroyed).toBe(false);
     await rightCallback();
-    expect(clock.pending).toBeLessThanOrEqual(MAX_CONNECTIONS);
+    expect(clock.timers).toBeLessThanOrEqual(MAX_CONNECTIONS);
   });
 
   it.each([
@@ -98,7 +99,7 @@ describe('connections that never become a request', () => {
     await ask(new URL('/favicon.ico', listener.redirectUri));
     await rightCallback();
     clock.advance(10_000);
-    expect(clock.pending).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 });
 
@@ -116,7 +117,7 @@ describe('requests without end', () => {
       turnedAway += answers.filter((answer) => answer.startsWith('HTTP/1.1 400 ')).length;
     }
     expect(turnedAway).toBe(1_000);
-    expect(clock.pending).toBeLessThanOrEqual(MAX_CONNECTIONS);
+    expect(clock.timers).toBeLessThanOrEqual(MAX_CONNECTIONS);
     // Garbage of 1,000 answers included; what stayed for each would be far more over the life of a listener.
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(100_000_000);
     await rightCallback();

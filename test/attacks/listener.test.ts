@@ -2,11 +2,12 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LoopbackCallback, LoopbackListener } from '../../src/loopback/index.js';
 import { startLoopbackListener } from '../../src/loopback/index.js';
-import { ask, exchange, manualClock, NAVIGATION, say } from '../loopback/support.js';
+import { ask, exchange, NAVIGATION, say } from '../loopback/support.js';
+import { ManualClock } from '../support/clock.js';
 
 // Every forged request here carries the awaited state, which no attacker knows: what stops it must be something else.
 const TARGET = '/callback?code=forged&state=right';
-const clock = manualClock();
+const clock = new ManualClock();
 let listener: LoopbackListener;
 let wait: Promise<LoopbackCallback>;
 
@@ -25,7 +26,7 @@ afterEach(async () => {
   expect(status).toBe(303);
   await ask(new URL(headers.location ?? '', listener.redirectUri), { headers: NAVIGATION });
   await listener.close();
-  expect(clock.pending).toBe(0);
+  expect(clock.timers).toBe(0);
 });
 
 /** The request as bytes, on one connection, and what came back. */

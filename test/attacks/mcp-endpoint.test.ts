@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AuthProvider, createAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { closers, failure, rpc } from '../auth-provider/support.js';
+import { closers, rpc } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 import { open, SSE } from '../with-oauth/support.js';
 import { rawServer } from './raw-server.js';
 

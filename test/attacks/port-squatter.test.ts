@@ -2,8 +2,9 @@ import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startLoopbackListener } from '../../src/loopback/index.js';
-import { failure, scene, until } from '../auth-provider/support.js';
+import { scene, until } from '../auth-provider/support.js';
 import { ask, NAVIGATION } from '../loopback/support.js';
+import { failure } from '../support/failure.js';
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

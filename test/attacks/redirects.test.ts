@@ -1,7 +1,8 @@
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHttp } from '../../src/http/index.js';
-import { failure, fakeFetch, serve } from '../http/fixtures.js';
+import { fakeFetch, serve } from '../http/support.js';
+import { failure } from '../support/failure.js';
 import { URLS } from './address-forms.js';
 
 const ANCHOR = 'https://mcp.example.com/mcp';

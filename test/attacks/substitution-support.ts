@@ -6,8 +6,9 @@ import {
   MemoryTokenStore,
 } from '../../src/index.js';
 import type { FetchLike } from '../../src/types.js';
-import { failure, TestClock } from '../auth-provider/support.js';
+import { TestClock } from '../auth-provider/support.js';
 import { json } from '../grants/support.js';
+import { failure } from '../support/failure.js';
 
 export const SERVER_URL = 'https://mcp.example.com/mcp';
 export const RESOURCE_METADATA = 'https://mcp.example.com/.well-known/oauth-protected-resource/mcp';

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { requestIdJag } from '../../src/grants/index.js';
 import { rpc } from '../auth-provider/support.js';
-import { failure, ISSUER, json, replies, START, testClock } from '../grants/support.js';
+import { ISSUER, json, replies } from '../grants/support.js';
+import { InstantClock, START } from '../support/clock.js';
+import { failure } from '../support/failure.js';
 import { closers } from '../with-oauth/support.js';
 import { authorizationServer, GOOD, SERVER_URL, world } from './substitution-support.js';
 
@@ -192,7 +194,7 @@ describe('an assertion of an identity provider (ID-JAG)', () => {
     );
     const client = { client_id: 'client', token_endpoint_auth_method: 'none' };
     const asked = { authorizationServer: IDP, client, subjectToken: 'subject', audience: ISSUER, resource: RESOURCE };
-    return requestIdJag(asked, { fetch, clock: testClock() });
+    return requestIdJag(asked, { fetch, clock: new InstantClock() });
   };
 
   it.each([

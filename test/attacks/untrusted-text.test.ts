@@ -2,11 +2,12 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { validateCallback } from '../../src/grants/index.js';
 import { excerpt, pageExcerpt } from '../../src/http/text.js';
 import { describeAnswer, readErrorAnswer } from '../../src/oauth-error.js';
-import { callTool, closers, failure, rpc, scene } from '../auth-provider/support.js';
+import { callTool, closers, rpc, scene } from '../auth-provider/support.js';
 import { deviceLogin } from '../cli/device-login.js';
 import { FLOWS } from '../secrets/flows.js';
 import { life } from '../secrets/life.js';
 import { everythingOf } from '../secrets/marks.js';
+import { failure } from '../support/failure.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

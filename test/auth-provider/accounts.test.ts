@@ -9,7 +9,8 @@ import {
   listSessions,
   MemoryTokenStore,
 } from '../../src/index.js';
-import { callTool, closers, failure, type Person, person, rpc } from './support.js';
+import { failure } from '../support/failure.js';
+import { callTool, closers, type Person, person, rpc } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -6,19 +6,9 @@ import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { type PersonResult, playPerson } from '../../examples/servers/person.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
+import { failure, rejection } from '../support/failure.js';
 import { absentPerson } from '../with-oauth/support.js';
-import {
-  callbackOf,
-  closers,
-  failure,
-  isPortFree,
-  person,
-  redirectUriOf,
-  rejection,
-  rpc,
-  scene,
-  until,
-} from './support.js';
+import { callbackOf, closers, isPortFree, person, redirectUriOf, rpc, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

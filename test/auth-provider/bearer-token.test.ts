@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bearerToken, createAuthProvider, MemoryTokenStore, type OwnedToken, withOAuth } from '../../src/index.js';
-import { closers, failure, rpc, TestClock, until } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, rpc, TestClock, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -1,21 +1,10 @@
-import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AuthProvider, AuthProviderOptions } from '../../src/index.js';
+import { failure, rejection } from '../support/failure.js';
+import { canBind } from '../support/ports.js';
 import { gate } from '../tokens/support.js';
 import { absentPerson, hesitantPerson, MODERN, open, roundTrips, STREAMABLE } from '../with-oauth/support.js';
-import {
-  callbackOf,
-  callTool,
-  closers,
-  failure,
-  person,
-  redirectUriOf,
-  rejection,
-  rpc,
-  type Scene,
-  scene,
-  until,
-} from './support.js';
+import { callbackOf, callTool, closers, person, redirectUriOf, rpc, type Scene, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);
@@ -57,14 +46,6 @@ async function leftovers(store: Scene['store']): Promise<string[]> {
   const turns = await Promise.all((await store.list('sign-in/')).map((key) => store.get(key)));
   const running = turns.filter((turn) => turn !== undefined && !('failure' in JSON.parse(turn)));
   return [...(await store.list('transaction/')), ...running.filter((turn) => turn !== undefined)];
-}
-
-function canBind(redirectUri: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(Number(new URL(redirectUri).port), '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 const authorize = ({ provider }: Scene, signal: AbortSignal): Promise<unknown> => provider.authorize({ signal });

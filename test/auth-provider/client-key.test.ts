@@ -12,8 +12,9 @@ import {
   MemoryTokenStore,
 } from '../../src/index.js';
 import { createKey, secretsOf } from '../grants/keys.js';
-import { contentsOf, logged } from './enterprise-support.js';
-import { closers, failure, HOUR, person, rpc, TestClock, until } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, HOUR, person, rpc, TestClock, until } from './support.js';
+import { contentsOf, logged } from './traces.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

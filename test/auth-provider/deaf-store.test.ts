@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryTokenStore, type TokenStore } from '../../src/index.js';
-import { closers, failure, rpc, scene, until } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, rpc, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

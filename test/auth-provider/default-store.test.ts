@@ -5,9 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { createAuthProviderOn } from '../../src/auth-provider.js';
 import { type AuthEvent, type AuthProviderOptions, KeychainTokenStore } from '../../src/index.js';
-import { ManualClock } from '../stores/manual-clock.js';
 import { type KeychainMode, SystemStandIn } from '../stores/system-stand-in.js';
-import { closers, failure, person, rpc, TestClock, until } from './support.js';
+import { ManualClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { closers, person, rpc, TestClock, until } from './support.js';
 
 const { closing, closeAll } = closers();
 let home: string;

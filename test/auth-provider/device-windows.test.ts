@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { deviceCode } from '../../src/index.js';
+import { failure } from '../support/failure.js';
 import { DESKTOP, deviceScene, INTERVAL_MS } from './device-support.js';
-import { closers, failure, until } from './support.js';
+import { closers, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { sendJson } from '../../examples/servers/loopback-server.js';
 import { playPerson } from '../../examples/servers/person.js';
 import { deviceCode } from '../../src/index.js';
+import { failure } from '../support/failure.js';
 import { DESKTOP, DEVICE_GRANT, deviceScene, INTERVAL_MS } from './device-support.js';
-import { callTool, closers, failure, HOUR, rpc, until } from './support.js';
+import { callTool, closers, HOUR, rpc, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

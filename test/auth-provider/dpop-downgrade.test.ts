@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { dpopScene } from '../dpop/support.js';
-import { closers, failure, HOUR, rpc } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, HOUR, rpc } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { bearerToken, createAuthProvider, MemoryTokenStore } from '../../src/index.js';
 import { dpopScene } from '../dpop/support.js';
 import { thrown } from '../grants/support.js';
-import { closers, failure, rpc } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, rpc } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

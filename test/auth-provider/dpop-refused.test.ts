@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { sendJson } from '../../examples/servers/loopback-server.js';
 import { dpopScene } from '../dpop/support.js';
-import { closers, failure, HOUR, rpc } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, HOUR, rpc } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { AuthProvider } from '../../src/index.js';
 import type { TokenSet } from '../../src/tokens/token-set.js';
 import { type DpopScene, dpopScene } from '../dpop/support.js';
-import { closers, failure, HOUR, rpc } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, HOUR, rpc } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

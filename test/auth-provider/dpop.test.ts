@@ -8,7 +8,8 @@ import { playPerson } from '../../examples/servers/person.js';
 import { FileTokenStore } from '../../src/index.js';
 import type { DpopScene } from '../dpop/support.js';
 import { dpopScene } from '../dpop/support.js';
-import { callTool, closers, failure, HOUR, rpc } from './support.js';
+import { failure } from '../support/failure.js';
+import { callTool, closers, HOUR, rpc } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

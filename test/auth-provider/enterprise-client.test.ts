@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AuthProviderOptions, type ClientKey, MemoryTokenStore } from '../../src/index.js';
 import { createKey } from '../grants/keys.js';
-import { AT_AS, type Enterprise, startEnterprise } from './enterprise-support.js';
-import { closers, failure, HOUR, rpc } from './support.js';
+import { failure } from '../support/failure.js';
+import { AT_AS } from './enterprise-settings.js';
+import { type Enterprise, startEnterprise } from './enterprise-support.js';
+import { closers, HOUR, rpc } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -1,8 +1,11 @@
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { McpOAuthError } from '../../src/index.js';
-import { AT_AS, AT_IDP, type Enterprise, logged, startEnterprise } from './enterprise-support.js';
-import { closers, failure, HOUR, rpc } from './support.js';
+import { failure } from '../support/failure.js';
+import { AT_AS, AT_IDP } from './enterprise-settings.js';
+import { type Enterprise, startEnterprise } from './enterprise-support.js';
+import { closers, HOUR, rpc } from './support.js';
+import { logged } from './traces.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

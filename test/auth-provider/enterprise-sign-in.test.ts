@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { contentsOf, type Enterprise, startEnterprise } from './enterprise-support.js';
-import { closers, failure, HOUR, isPortFree, type Person, person, redirectUriOf, rpc, until } from './support.js';
+import { failure } from '../support/failure.js';
+import { type Enterprise, startEnterprise } from './enterprise-support.js';
+import { closers, HOUR, isPortFree, type Person, person, redirectUriOf, rpc, until } from './support.js';
+import { contentsOf } from './traces.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

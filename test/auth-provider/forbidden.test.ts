@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { pathOf } from '../../examples/servers/loopback-server.js';
 import type { RotatingServerOptions } from '../../examples/servers/rotating-server.js';
-import { closers, failure, rpc, scene } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, rpc, scene } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
-import { callbackOf, callTool, closers, failure, person, rpc, scene, until } from './support.js';
+import { failure } from '../support/failure.js';
+import { callbackOf, callTool, closers, person, rpc, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -6,9 +6,10 @@ import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { parseCallback } from '../../src/authorization/callback-claim.js';
 import { createAuthProvider, deviceCode, MemoryTokenStore, type StepUpRequest } from '../../src/index.js';
 import { splitManagement } from '../../src/registration/delete-registration.js';
+import { failure } from '../support/failure.js';
 import { gate } from '../tokens/support.js';
 import { deviceScene } from './device-support.js';
-import { callTool, closers, failure, person, rpc, scene, until } from './support.js';
+import { callTool, closers, person, rpc, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -4,21 +4,10 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { providerInternals } from '../../src/auth-provider.js';
 import type { AuthProvider } from '../../src/index.js';
+import { failure, rejection } from '../support/failure.js';
 import { gate } from '../tokens/support.js';
 import { type Options, open } from '../with-oauth/support.js';
-import {
-  callTool,
-  closers,
-  failure,
-  HOUR,
-  isPortFree,
-  person,
-  redirectUriOf,
-  rejection,
-  rpc,
-  scene,
-  until,
-} from './support.js';
+import { callTool, closers, HOUR, isPortFree, person, redirectUriOf, rpc, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

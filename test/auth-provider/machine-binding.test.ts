@@ -12,7 +12,8 @@ import {
   MemoryTokenStore,
   type TokenSet,
 } from '../../src/index.js';
-import { closers, failure, HOUR, rpc, TestClock } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, HOUR, rpc, TestClock } from './support.js';
 import { startWorkloadServer } from './workload-support.js';
 
 const { closing, closeAll } = closers();

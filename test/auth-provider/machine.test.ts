@@ -10,8 +10,9 @@ import {
   MemoryTokenStore,
   privateKeyJwt,
 } from '../../src/index.js';
+import { failure } from '../support/failure.js';
 import { JOB_SECRET, startJobServers } from './job-support.js';
-import { callTool, closers, failure, rpc, TestClock } from './support.js';
+import { callTool, closers, rpc, TestClock } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

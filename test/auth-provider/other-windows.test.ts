@@ -2,8 +2,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
+import { failure } from '../support/failure.js';
 import { hesitantPerson } from '../with-oauth/support.js';
-import { callTool, closers, failure, rpc, scene, until } from './support.js';
+import { callTool, closers, rpc, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

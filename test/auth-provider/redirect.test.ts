@@ -4,7 +4,8 @@ import { startAuthorizationServer } from '../../examples/servers/authorization-s
 import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { type PersonOptions, playPerson } from '../../examples/servers/person.js';
 import { type AuthProviderOptions, createAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { closers, failure, isPortFree, person, redirectUriOf, rpc, scene, until } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, isPortFree, person, redirectUriOf, rpc, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { sendJson } from '../../examples/servers/loopback-server.js';
 import type { RotatingServerOptions } from '../../examples/servers/rotating-server.js';
 import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { closers, failure, HOUR, rpc, scene } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, HOUR, rpc, scene } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -3,7 +3,8 @@ import { startAuthorizationServer } from '../../examples/servers/authorization-s
 import type { Intercept } from '../../examples/servers/loopback-server.js';
 import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { type AuthProviderOptions, createAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { closers, failure, person, rpc, until } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, person, rpc, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { sendJson } from '../../examples/servers/loopback-server.js';
 import { playPerson } from '../../examples/servers/person.js';
 import { authorizationCode } from '../../src/index.js';
+import { failure } from '../support/failure.js';
 import { DESKTOP, deviceScene, OVER_SSH, type UrlEvent } from './device-support.js';
-import { closers, failure, isPortFree, until } from './support.js';
+import { closers, isPortFree, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

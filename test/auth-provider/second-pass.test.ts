@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { sendJson } from '../../examples/servers/loopback-server.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { callbackOf, callTool, closers, failure, rpc, scene, until } from './support.js';
+import { failure } from '../support/failure.js';
+import { callbackOf, callTool, closers, rpc, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

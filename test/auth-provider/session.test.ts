@@ -4,8 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { readBody, sendJson } from '../../examples/servers/loopback-server.js';
 import { createAuthProvider, MemoryTokenStore } from '../../src/index.js';
 import { bundled } from '../support/bundled.js';
+import { failure } from '../support/failure.js';
 import { FlakyStore } from '../tokens/support.js';
-import { callTool, closers, failure, isPortFree, person, redirectUriOf, rpc, scene, until } from './support.js';
+import { callTool, closers, isPortFree, person, redirectUriOf, rpc, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

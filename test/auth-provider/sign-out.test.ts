@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryTokenStore } from '../../src/index.js';
+import { failure } from '../support/failure.js';
 import { FlakyStore, gate } from '../tokens/support.js';
-import { callbackOf, callTool, closers, failure, rpc, type Scene, scene, until } from './support.js';
+import { callbackOf, callTool, closers, rpc, type Scene, scene, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -8,15 +8,13 @@ import {
   type AuthProvider,
   type AuthProviderOptions,
   createAuthProvider,
-  isMcpOAuthError,
-  type McpOAuthError,
   MemoryTokenStore,
 } from '../../src/index.js';
 import { TestClock } from '../../src/testing/index.js';
-import { type Person, person, rejection } from '../with-oauth/support.js';
+import { type Person, person } from '../with-oauth/support.js';
 
 export { TestClock } from '../../src/testing/index.js';
-export { closers, type Person, person, rejection } from '../with-oauth/support.js';
+export { closers, type Person, person } from '../with-oauth/support.js';
 
 export const HOUR = 3_600_000;
 
@@ -104,11 +102,11 @@ export async function scene(
   };
 }
 
-/** The McpOAuthError that `promise` rejects with. */
-export async function failure(promise: Promise<unknown>): Promise<McpOAuthError> {
-  const error = await rejection(promise);
-  if (!isMcpOAuthError(error)) throw error;
-  return error;
+/** The same, signed in. */
+export async function signedInScene(...given: Parameters<typeof scene>): Promise<Scene> {
+  const world = await scene(...given);
+  await world.provider.authorize();
+  return world;
 }
 
 /** Resolves when `condition` holds; the events that tests wait for come from sockets. */

@@ -10,8 +10,9 @@ import {
   jwtBearer,
   MemoryTokenStore,
 } from '../../src/index.js';
-import { contentsOf, logged } from './enterprise-support.js';
-import { closers, failure, HOUR, rpc, TestClock } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, HOUR, rpc, TestClock } from './support.js';
+import { contentsOf, logged } from './traces.js';
 import { startWorkloadServer } from './workload-support.js';
 
 const { closing, closeAll } = closers();

@@ -4,7 +4,7 @@ import { writeContext } from '../../src/authorization/session-context.js';
 import type { SignInRequest } from '../../src/authorization/sign-in-parts.js';
 import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
 import { TokenManager } from '../../src/tokens/token-manager.js';
-import { ManualClock } from '../stores/manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 
 const ISSUER = 'https://as.example';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { attemptLimiter } from '../../src/authorization/attempt-limiter.js';
-import { ManualClock } from '../stores/manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 
 describe('attemptLimiter', () => {
   it('F26: allows so many attempts for a key in the window, and more when it has passed', () => {

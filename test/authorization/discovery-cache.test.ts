@@ -3,7 +3,7 @@ import { discoveryCache } from '../../src/authorization/discovery-cache.js';
 import { createHttp } from '../../src/http/index.js';
 import type { AuthEvent, AuthProviderOptions, IssuerException } from '../../src/index.js';
 import { resolveOptions } from '../../src/options.js';
-import { ManualClock } from '../stores/manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 
 const MINUTE = 60_000;
 

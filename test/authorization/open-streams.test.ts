@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OpenStreams } from '../../src/authorization/open-streams.js';
 import { McpOAuthError } from '../../src/errors.js';
 import { until } from '../auth-provider/support.js';
-import { rejection } from '../with-oauth/support.js';
+import { rejection } from '../support/failure.js';
 
 const reason = new McpOAuthError('signed_out', 'over', { stage: 'authorization' });
 const eventStream = { headers: { 'content-type': 'text/event-stream; charset=utf-8', 'mcp-session-id': 's' } };

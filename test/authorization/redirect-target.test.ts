@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { externalRedirect, loopbackRedirect, PendingCallbacks } from '../../src/authorization/redirect-target.js';
 import { resolveOptions } from '../../src/options.js';
 import { isPortFree } from '../auth-provider/support.js';
-import { rejection } from '../with-oauth/support.js';
+import { rejection } from '../support/failure.js';
 
 const options = resolveOptions({ serverUrl: 'https://mcp.example/mcp' });
 const state = 'S'.repeat(43);

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { SharedTask } from '../../src/authorization/shared-task.js';
 import { systemClock } from '../../src/clock.js';
 import { McpOAuthError } from '../../src/errors.js';
-import { ManualClock } from '../stores/manual-clock.js';
-import { rejection } from '../with-oauth/support.js';
+import { ManualClock } from '../support/clock.js';
+import { rejection } from '../support/failure.js';
 
 /** A task that is settled from outside. */
 function task() {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SignInLimits } from '../../src/authorization/sign-in-limits.js';
 import { McpOAuthError } from '../../src/errors.js';
-import { ManualClock } from '../stores/manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 
 describe('SignInLimits', () => {
   it('tells a call that nobody aborted that the last sign-in was cancelled, and not that the call was', () => {

@@ -5,7 +5,7 @@ import { McpOAuthError } from '../../src/errors.js';
 import type { AuthEvent } from '../../src/events.js';
 import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
 import type { TokenSet } from '../../src/tokens/token-set.js';
-import { ManualClock } from '../stores/manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 
 const KEY = 'sign-in/s';
 const tokens = (accessToken: string): TokenSet => ({ accessToken, tokenType: 'bearer', issuedAt: 0 });

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { sendJson } from '../../examples/servers/loopback-server.js';
 import type { RotatingServerOptions } from '../../examples/servers/rotating-server.js';
 import type { StepUpAnswer, StepUpRequest } from '../../src/index.js';
-import { callTool, closers, failure, rpc, scene } from '../auth-provider/support.js';
+import { callTool, closers, rpc, scene } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

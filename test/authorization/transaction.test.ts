@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Transaction, transactionStore } from '../../src/authorization/transaction.js';
 import { MemoryTokenStore } from '../../src/index.js';
-import { ManualClock } from '../stores/manual-clock.js';
-import { rejection } from '../with-oauth/support.js';
+import { ManualClock } from '../support/clock.js';
+import { rejection } from '../support/failure.js';
 
 const state = 'S'.repeat(43);
 

@@ -8,7 +8,8 @@ import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { browserParts } from '../../scripts/browser-parts.js';
 import type * as Package from '../../src/index.js';
 import { type AuthEvent, McpOAuthError } from '../../src/index.js';
-import { callTool, failure, person } from '../auth-provider/support.js';
+import { callTool, person } from '../auth-provider/support.js';
+import { failure } from '../support/failure.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -76,7 +76,7 @@ describe('what the library says, to whoever runs the command', () => {
     ['set `resource: false`', 'set --resource none'],
     ['Ask for it by authorize({ scope }).', 'Ask for it by login --scope.'],
     [
-      'This account signed out. Call authorize() to sign in again.',
+      'This account signed out. Call authorize() of the provider to sign in again (with withOAuth: getAuthProvider(transport)?.authorize()).',
       'This account signed out. Run login to sign in again.',
     ],
     [

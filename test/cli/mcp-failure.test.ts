@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RotatingServerOptions } from '../../examples/servers/rotating-server.js';
+import type { FetchLike } from '../../src/types.js';
 import { closers } from '../auth-provider/support.js';
 import { cliScene } from './scene.js';
 
@@ -72,5 +73,19 @@ describe.each([
     const { server, run } = await failing(page(500));
     const { stderr } = await run(['tools', server.url, '--json'], { importModule });
     expect(JSON.parse(stderr).error).toMatchObject({ code: 'mcp_failed', exitCode: 5, remedy: expect.any(String) });
+  });
+
+  it('by a 403 without a scope to a tool: says that there is none to ask for, and what the server has', async () => {
+    const { server, run } = closing(await cliScene());
+    const { url } = server;
+    await run(['login', url]);
+    const refusing: FetchLike = async (input, init) =>
+      String(init?.body).includes('tools/call') ? new Response('you may not', { status: 403 }) : fetch(input, init);
+    const { exitCode, stderr } = await run(['call', url, 'echo'], { importModule, fetch: refusing });
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain(
+      `The server refuses this and names no scope that would help. What it has: mcp-oauth-client tools '${url}'\n`,
+    );
+    expect(stderr).not.toContain('doctor');
   });
 });

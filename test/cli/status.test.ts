@@ -27,6 +27,13 @@ describe('mcp-oauth-client status', () => {
     expect(stdout).toMatch(/Signed in +no\n/);
   });
 
+  it('says who ended a session that was signed out', async () => {
+    const { server, run } = await open();
+    await run(['login', server.url]);
+    await run(['logout', server.url]);
+    expect((await run(['status', server.url])).stdout).toMatch(/Signed in +no \(signed out by you\)\n/);
+  });
+
   it('gives JSON of one session', async () => {
     const { server, run } = await open();
     await run(['login', server.url, '--account', 'work']);
@@ -84,9 +91,17 @@ describe('mcp-oauth-client status', () => {
   });
 
   it('lists for people, and says where there is nothing', async () => {
-    const { server, run } = await open();
+    const { server, home, run } = await open();
     const empty = await run(['status']);
     expect(empty).toMatchObject({ exitCode: 0, stdout: '', stderr: expect.stringContaining('No sessions') });
+    expect(empty.stderr).toContain(
+      "of this command are stored in the system's keychain, as mcp-oauth-client/mcp-oauth-client",
+    );
+    expect(empty.stderr).toMatch(/An application keeps its own, under its client_name: .*--directory DIR/);
+    const apart = join(home, 'apart');
+    expect((await run(['status', '--directory', apart])).stderr).toContain(
+      `are stored in encrypted files in ${apart}.`,
+    );
     await run(['login', server.url]);
     await run(['login', server.url, '--account', 'work']);
     const { stdout } = await run(['status']);

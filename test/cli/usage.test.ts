@@ -42,6 +42,10 @@ describe('mcp-oauth-client', () => {
     ['an unknown option', ['login', 'https://mcp.example.com', '--jsno'], 'mcp-oauth-client login --help'],
     ['a missing URL', ['token'], "missing required argument 'url'"],
     ['a URL without a scheme', ['login', 'mcp.example.com/mcp'], 'Write https://mcp.example.com/mcp'],
+    ['this machine without a scheme', ['login', '127.0.0.1:3232/mcp'], 'error: 127.0.0.1:3232/mcp is not an absolute'],
+    ['this machine by number', ['login', '127.0.0.1:3232/mcp'], 'Write http://127.0.0.1:3232/mcp'],
+    ['this machine by name', ['doctor', 'localhost:3232/mcp'], 'Write http://localhost:3232/mcp'],
+    ['a host that only begins like this machine', ['login', 'localhost.example.com/mcp'], 'Write https://localhost.'],
     ['a URL without a scheme for doctor', ['doctor', 'mcp.example.com/mcp'], 'Write https://mcp.example.com/mcp'],
     ['another scheme for doctor', ['doctor', 'file:///etc/passwd'], 'not an absolute https URL'],
     [

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { discoverAuthorizationServer } from '../../src/discovery/authorization-server.js';
-import { json, loginPage, quickClock, type Reply, raw, redirectTo, rejection, web } from './support.js';
+import { InstantClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { json, loginPage, type Reply, raw, redirectTo, web } from './support.js';
 
 const ISSUER = 'https://as.example.com/t1';
 const FIRST = 'https://as.example.com/.well-known/oauth-authorization-server/t1';
@@ -57,12 +59,12 @@ describe('where authorization server metadata is found (RFC 8414 section 3, Open
 
   it('names the refused redirect where nothing was found beside it', async () => {
     const net = web({ [FIRST]: redirectTo('https://169.254.169.254/latest') });
-    expect((await rejection(discoverAuthorizationServer(ISSUER, { fetch: net.fetch }))).code).toBe('address_refused');
+    expect((await failure(discoverAuthorizationServer(ISSUER, { fetch: net.fetch }))).code).toBe('address_refused');
   });
 
   it.each([500, 502, 429])('F30: %i is "try again", not the next location', async (status) => {
     const net = web({ [FIRST]: json({}, status), [SECOND]: METADATA });
-    const error = await rejection(discoverAuthorizationServer(ISSUER, { fetch: net.fetch, clock: quickClock() }));
+    const error = await failure(discoverAuthorizationServer(ISSUER, { fetch: net.fetch, clock: new InstantClock() }));
     expect(error).toMatchObject({ code: 'server_unavailable', stage: 'discovery', status, retryable: true });
     expect(net.asked).toEqual([FIRST, FIRST, FIRST]);
   });
@@ -82,7 +84,7 @@ describe('the issuer is identical and not normalised (RFC 8414 section 3.3)', ()
     ['', 'https://as.example.com'],
   ])('F28: "%s" is refused for "%s"', async (found, issuer) => {
     const fetch: typeof globalThis.fetch = async () => json({ ...METADATA, issuer: found });
-    const error = await rejection(discoverAuthorizationServer(issuer, { fetch }));
+    const error = await failure(discoverAuthorizationServer(issuer, { fetch }));
     expect(error).toMatchObject({ code: 'issuer_mismatch', stage: 'discovery' });
     expect(error.message).toContain('issuerExceptions');
   });
@@ -99,7 +101,7 @@ describe('the issuer is identical and not normalised (RFC 8414 section 3.3)', ()
 
   it('a document with another issuer is an error although the next location would have the right one', async () => {
     const net = web({ [FIRST]: { ...METADATA, issuer: 'https://other.example' }, [SECOND]: METADATA });
-    expect((await rejection(discoverAuthorizationServer(ISSUER, { fetch: net.fetch }))).code).toBe('issuer_mismatch');
+    expect((await failure(discoverAuthorizationServer(ISSUER, { fetch: net.fetch }))).code).toBe('issuer_mismatch');
     expect(net.asked).toEqual([FIRST]);
   });
 
@@ -109,7 +111,7 @@ describe('the issuer is identical and not normalised (RFC 8414 section 3.3)', ()
       discoverAuthorizationServer(ISSUER, { fetch: web({ [FIRST]: { ...METADATA, issuer } }).fetch, exception });
     expect((await find('https://pinned.example'))?.issuer).toBe('https://pinned.example');
     expect((await find(ISSUER))?.issuer).toBe(ISSUER);
-    expect((await rejection(find('https://pinned.example/'))).code).toBe('issuer_mismatch');
+    expect((await failure(find('https://pinned.example/'))).code).toBe('issuer_mismatch');
   });
 });
 
@@ -129,7 +131,7 @@ describe('documents that cannot be used', () => {
     ['a token endpoint with a fragment', { ...METADATA, token_endpoint: 'https://as.example.com/token#x' }],
   ])('invalid_response: %s', async (_what, reply) => {
     const net = web({ [FIRST]: reply, [SECOND]: METADATA });
-    const error = await rejection(discoverAuthorizationServer(ISSUER, { fetch: net.fetch }));
+    const error = await failure(discoverAuthorizationServer(ISSUER, { fetch: net.fetch }));
     expect(error).toMatchObject({ code: 'invalid_response', stage: 'discovery', retryable: false });
     expect(net.asked).toEqual([FIRST]);
   });
@@ -148,7 +150,7 @@ describe('documents that cannot be used', () => {
   it.each(hostile)('F39, F40: a token or authorization endpoint at %s is refused', async (url) => {
     for (const name of ['token_endpoint', 'authorization_endpoint']) {
       const net = web({ [FIRST]: { ...METADATA, [name]: url } });
-      const error = await rejection(discoverAuthorizationServer(ISSUER, { fetch: net.fetch }));
+      const error = await failure(discoverAuthorizationServer(ISSUER, { fetch: net.fetch }));
       expect(error).toMatchObject({ code: 'address_refused', stage: 'discovery' });
     }
   });
@@ -169,7 +171,7 @@ describe('documents that cannot be used', () => {
 
   it('an endpoint with credentials is not used', async () => {
     const net = web({ [FIRST]: { ...METADATA, token_endpoint: 'https://u:p@as.example.com/token' } });
-    const error = await rejection(discoverAuthorizationServer(ISSUER, { fetch: net.fetch }));
+    const error = await failure(discoverAuthorizationServer(ISSUER, { fetch: net.fetch }));
     expect(['invalid_response', 'address_refused']).toContain(error.code);
     expect(error.message).not.toContain('u:p');
   });
@@ -209,14 +211,14 @@ describe('issuer identifiers (RFC 8414 section 2)', () => {
     'https://as.example.com/a\nb',
   ])('%j is none', async (issuer) => {
     const net = web({});
-    const error = await rejection(discoverAuthorizationServer(issuer, { fetch: net.fetch }));
+    const error = await failure(discoverAuthorizationServer(issuer, { fetch: net.fetch }));
     expect(error).toMatchObject({ code: 'invalid_response', stage: 'discovery' });
     expect(error.message.length).toBeLessThan(600);
     expect(net.asked).toEqual([]);
   });
 
   it('one that is too long is none', async () => {
-    const error = await rejection(discoverAuthorizationServer(`https://as.example.com/${'a'.repeat(3000)}`));
+    const error = await failure(discoverAuthorizationServer(`https://as.example.com/${'a'.repeat(3000)}`));
     expect(error.code).toBe('invalid_response');
     expect(error.message.length).toBeLessThan(600);
   });
@@ -228,7 +230,7 @@ describe('issuer identifiers (RFC 8414 section 2)', () => {
         token_endpoint: 'http://127.0.0.1:9/token',
       },
     });
-    const refused = await rejection(discoverAuthorizationServer('http://as.example.com', { fetch: net.fetch }));
+    const refused = await failure(discoverAuthorizationServer('http://as.example.com', { fetch: net.fetch }));
     expect(refused.code).toBe('address_refused');
     expect(net.asked).toEqual([]);
     expect((await discoverAuthorizationServer('http://127.0.0.1:9', { fetch: net.fetch }))?.issuer).toBe(

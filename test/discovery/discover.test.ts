@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { discover } from '../../src/discovery/discover.js';
-import { json, loginPage, quickClock, type Reply, raw, rejection, web } from './support.js';
+import { InstantClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { json, loginPage, type Reply, raw, web } from './support.js';
 
 const SERVER = 'https://mcp.example.com/mcp';
 const PRM = 'https://mcp.example.com/.well-known/oauth-protected-resource/mcp';
@@ -33,7 +35,7 @@ describe('discover', () => {
     const slash = web({ [PRM]: prm(`${A}/`), [location(A)]: { ...metadata(A), issuer: `${A}/` } });
     expect((await discover(SERVER, { fetch: slash.fetch })).issuer).toBe(`${A}/`);
     const without = web({ [PRM]: prm(A), [location(A)]: { ...metadata(A), issuer: `${A}/` } });
-    expect((await rejection(discover(SERVER, { fetch: without.fetch }))).code).toBe('issuer_mismatch');
+    expect((await failure(discover(SERVER, { fetch: without.fetch }))).code).toBe('issuer_mismatch');
   });
 
   it('F28: an exception counts only for the issuer it is filed under', async () => {
@@ -43,13 +45,13 @@ describe('discover', () => {
     expect(found.authorizationServer.issuer).toBe(B);
     const inherited = Object.create({ [A]: { metadataIssuer: B } }) as Record<string, never>;
     for (const wrong of [{ [B]: { metadataIssuer: B } }, { [`${A}/`]: { metadataIssuer: B } }, inherited]) {
-      const error = await rejection(discover(SERVER, { fetch: net().fetch, issuerExceptions: wrong }));
+      const error = await failure(discover(SERVER, { fetch: net().fetch, issuerExceptions: wrong }));
       expect(error.code).toBe('issuer_mismatch');
     }
   });
 
   it.each(['mcp.example.com', 'ftp://mcp.example.com'])('%s is invalid_options', async (server) => {
-    expect((await rejection(discover(server))).code).toBe('invalid_options');
+    expect((await failure(discover(server))).code).toBe('invalid_options');
   });
 });
 
@@ -86,7 +88,7 @@ describe('several authorization servers (RFC 9728 section 7.6)', () => {
     ['no answer', new TypeError('fetch failed')],
   ])('F4: does not change to another one because of a temporary failure: %s', async (_what, reply) => {
     const net = web({ [PRM]: prm(A, B), [location(A)]: reply, [location(B)]: metadata(B) });
-    const error = await rejection(discover(SERVER, { fetch: net.fetch, clock: quickClock() }));
+    const error = await failure(discover(SERVER, { fetch: net.fetch, clock: new InstantClock() }));
     expect(error.retryable).toBe(true);
     expect(net.asked).not.toContain(location(B));
   });
@@ -94,14 +96,14 @@ describe('several authorization servers (RFC 9728 section 7.6)', () => {
   it('tries at most five', async () => {
     const many = Array.from({ length: 9 }, (_, index) => `https://as${index}.example`);
     const net = web({ [PRM]: prm(...many), [location('https://as5.example')]: metadata('https://as5.example') });
-    const error = await rejection(discover(SERVER, { fetch: net.fetch }));
+    const error = await failure(discover(SERVER, { fetch: net.fetch }));
     expect(error.code).toBe('authorization_server_not_found');
     expect(new Set(net.asked.slice(1).map((url) => new URL(url).origin))).toEqual(new Set(many.slice(0, 5)));
   });
 
   it('throws the most telling error where none works', async () => {
     const net = web({ [PRM]: prm('nonsense', 'https://10.0.0.1', A, B), [location(B)]: metadata(A) });
-    const error = await rejection(discover(SERVER, { fetch: net.fetch }));
+    const error = await failure(discover(SERVER, { fetch: net.fetch }));
     expect(error).toMatchObject({ code: 'issuer_mismatch', stage: 'discovery' });
   });
 });
@@ -113,7 +115,7 @@ describe('no authorization server', () => {
   ])('authorization_server_not_found, not the legacy forms: %s', async (_what, document) => {
     const origin = 'https://mcp.example.com';
     const net = web({ [PRM]: document, [location(origin)]: metadata(origin) });
-    const error = await rejection(discover(SERVER, { fetch: net.fetch }));
+    const error = await failure(discover(SERVER, { fetch: net.fetch }));
     expect(error).toMatchObject({ code: 'authorization_server_not_found', stage: 'discovery' });
     expect(error.message).toContain('resourceMetadataUrl');
     expect(net.asked).toEqual([PRM]);
@@ -121,7 +123,7 @@ describe('no authorization server', () => {
 
   it('one without metadata is not given default endpoints', async () => {
     const net = web({ [PRM]: prm(A) });
-    const error = await rejection(discover(SERVER, { fetch: net.fetch }));
+    const error = await failure(discover(SERVER, { fetch: net.fetch }));
     expect(error).toMatchObject({ code: 'authorization_server_not_found', stage: 'discovery' });
     expect(error.message).toContain(A);
   });
@@ -136,7 +138,7 @@ describe('the address rule counts from the server that the user named (F40)', ()
     'http://as.example',
   ])('a public server cannot name %s', async (issuer) => {
     const net = web({ [PRM]: prm(issuer), [location(issuer)]: metadata(issuer) });
-    expect((await rejection(discover(SERVER, { fetch: net.fetch }))).code).toBe('address_refused');
+    expect((await failure(discover(SERVER, { fetch: net.fetch }))).code).toBe('address_refused');
     expect(net.asked).toEqual([PRM]);
   });
 
@@ -156,6 +158,6 @@ describe('the address rule counts from the server that the user named (F40)', ()
   it('a public authorization server cannot send the token request to the private network', async () => {
     const document = { ...metadata(A), token_endpoint: 'https://192.168.0.1/token' };
     const net = web({ [PRM]: prm(A), [location(A)]: document });
-    expect((await rejection(discover(SERVER, { fetch: net.fetch }))).code).toBe('address_refused');
+    expect((await failure(discover(SERVER, { fetch: net.fetch }))).code).toBe('address_refused');
   });
 });

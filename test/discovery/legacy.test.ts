@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { discover } from '../../src/discovery/discover.js';
-import { json, loginPage, quickClock, type Reply, raw, rejection, web } from './support.js';
+import { InstantClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { json, loginPage, type Reply, raw, web } from './support.js';
 
 const SERVER = 'https://mcp.example.com/v1/mcp';
 const ORIGIN = 'https://mcp.example.com';
@@ -57,7 +59,7 @@ describe('2025-03-26: no resource metadata', () => {
     'https://MCP.example.com',
   ])('F28: another issuer at the origin is an error: %s', async (issuer) => {
     const net = web({ [OAUTH]: metadata(issuer), [OIDC]: metadata(ORIGIN) });
-    const error = await rejection(discover(SERVER, { fetch: net.fetch }));
+    const error = await failure(discover(SERVER, { fetch: net.fetch }));
     expect(error).toMatchObject({ code: 'issuer_mismatch', stage: 'discovery' });
   });
 
@@ -87,7 +89,7 @@ describe('2025-03-26 forms are the last resort', () => {
     ['a login page', { [ROOT]: loginPage() }, 'invalid_response'],
   ])('F30: not after %s', async (_what, locations, code) => {
     const net = legacyWeb(locations);
-    const error = await rejection(discover(SERVER, { fetch: net.fetch, clock: quickClock() }));
+    const error = await failure(discover(SERVER, { fetch: net.fetch, clock: new InstantClock() }));
     expect(error.code).toBe(code);
     expect(net.asked).not.toContain(OAUTH);
   });
@@ -95,7 +97,7 @@ describe('2025-03-26 forms are the last resort', () => {
   it('F30: not where the challenge named a metadata URL', async () => {
     const net = legacyWeb({});
     const challenge = { scheme: 'bearer', parameters: { resource_metadata: `${ORIGIN}/gone` } };
-    const error = await rejection(discover(SERVER, { fetch: net.fetch, challenge }));
+    const error = await failure(discover(SERVER, { fetch: net.fetch, challenge }));
     expect(error.code).toBe('resource_metadata_failed');
     expect(net.asked).toEqual([`${ORIGIN}/gone`]);
   });
@@ -105,7 +107,7 @@ describe('2025-03-26 forms are the last resort', () => {
     ['invalid JSON', raw('{', 'application/json'), 'invalid_response'],
   ])('default endpoints are not used after %s at the metadata location', async (_what, reply, code) => {
     const net = web({ [OAUTH]: reply });
-    const error = await rejection(discover(SERVER, { fetch: net.fetch, clock: quickClock() }));
+    const error = await failure(discover(SERVER, { fetch: net.fetch, clock: new InstantClock() }));
     expect(error.code).toBe(code);
   });
 });

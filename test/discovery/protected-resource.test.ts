@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Challenge } from '../../src/challenge.js';
 import { discoverProtectedResource } from '../../src/discovery/protected-resource.js';
-import { json, loginPage, quickClock, type Reply, raw, redirectTo, rejection, web } from './support.js';
+import { InstantClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { json, loginPage, type Reply, raw, redirectTo, web } from './support.js';
 
 const SERVER = 'https://mcp.example.com/public/mcp';
 const PATH = 'https://mcp.example.com/.well-known/oauth-protected-resource/public/mcp';
@@ -88,7 +90,7 @@ describe('answers that are not metadata', () => {
     ['no content', new Response(null, { status: 204 })],
   ])('but it is no proof of absence: %s', async (_what, reply) => {
     const net = web({ [PATH]: reply });
-    const error = await rejection(discoverProtectedResource(SERVER, { fetch: net.fetch }));
+    const error = await failure(discoverProtectedResource(SERVER, { fetch: net.fetch }));
     expect(error).toMatchObject({ code: 'invalid_response', stage: 'discovery', retryable: false });
     expect(error.message).toContain('resourceMetadataUrl');
     expect(net.asked).toEqual([PATH, ROOT]);
@@ -99,7 +101,7 @@ describe('answers that are not metadata', () => {
     ['http://mcp.example.com/metadata', 'redirect_refused'],
   ])('a redirect that the rule forbids is no proof of absence either: %s', async (target, code) => {
     const net = web({ [PATH]: redirectTo(target), [ROOT]: json({}, 404) });
-    const error = await rejection(discoverProtectedResource(SERVER, { fetch: net.fetch }));
+    const error = await failure(discoverProtectedResource(SERVER, { fetch: net.fetch }));
     expect(error.code).toBe(code);
     expect(net.asked).toEqual([PATH, ROOT]);
   });
@@ -118,13 +120,13 @@ describe('answers that are not metadata', () => {
     ['authorization servers that are no strings', { ...METADATA, authorization_servers: [{ issuer: 'x' }] }],
   ])('F30: a malformed document is an error, never a silent downgrade: %s', async (_what, reply) => {
     const guessed = web({ [PATH]: reply, [ROOT]: METADATA });
-    const error = await rejection(discoverProtectedResource(SERVER, { fetch: guessed.fetch }));
+    const error = await failure(discoverProtectedResource(SERVER, { fetch: guessed.fetch }));
     expect(error).toMatchObject({ code: 'invalid_response', status: 200, url: PATH });
     expect(guessed.asked).toEqual([PATH]);
 
     const named = web({ [NAMED]: reply, [PATH]: METADATA });
     const options = { fetch: named.fetch, challenge: challenge(NAMED) };
-    const namedError = await rejection(discoverProtectedResource(SERVER, options));
+    const namedError = await failure(discoverProtectedResource(SERVER, options));
     expect(namedError).toMatchObject({ code: 'resource_metadata_failed', status: 200, url: NAMED });
     expect(named.asked).toEqual([NAMED]);
   });
@@ -136,7 +138,7 @@ describe('answers that are not metadata', () => {
   ])('F9: the URL of the challenge is not replaced by probing: %s', async (_what, reply, status) => {
     for (const option of [{ challenge: challenge(NAMED) }, { resourceMetadataUrl: NAMED }]) {
       const net = web({ [NAMED]: reply, [PATH]: METADATA, [ROOT]: METADATA });
-      const error = await rejection(discoverProtectedResource(SERVER, { fetch: net.fetch, ...option }));
+      const error = await failure(discoverProtectedResource(SERVER, { fetch: net.fetch, ...option }));
       expect(error).toMatchObject({ code: 'resource_metadata_failed', stage: 'discovery', status, url: NAMED });
       expect(net.asked).toEqual([NAMED]);
     }
@@ -154,7 +156,7 @@ describe('answers that are not metadata', () => {
   ])('F40: a hostile metadata URL in the challenge is not asked: %s', async (_what, url, code) => {
     const net = web({});
     const options = { fetch: net.fetch, challenge: challenge(url) };
-    expect((await rejection(discoverProtectedResource(SERVER, options))).code).toBe(code);
+    expect((await failure(discoverProtectedResource(SERVER, options))).code).toBe(code);
     expect(net.asked).toEqual([]);
   });
 
@@ -162,7 +164,7 @@ describe('answers that are not metadata', () => {
     const server = `${SERVER}?api_key=s3cret`;
     const reply = raw(`\u001b[31m${'x'.repeat(5000)}`, 'application/json');
     const net = web({ [`${PATH}?api_key=s3cret`]: reply });
-    const error = await rejection(discoverProtectedResource(server, { fetch: net.fetch }));
+    const error = await failure(discoverProtectedResource(server, { fetch: net.fetch }));
     expect(error.message.length).toBeLessThan(700);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
     expect(error.message).not.toMatch(/[\u0000-\u001f]/);
@@ -172,9 +174,9 @@ describe('answers that are not metadata', () => {
 
 describe('what is temporary', () => {
   it.each([500, 502, 503, 429, 408, 425, 407])('F30: %i at a guessed location is "try again"', async (status) => {
-    const clock = quickClock();
+    const clock = new InstantClock();
     const net = web({ [PATH]: json({}, status), [ROOT]: METADATA });
-    const error = await rejection(discoverProtectedResource(SERVER, { fetch: net.fetch, clock }));
+    const error = await failure(discoverProtectedResource(SERVER, { fetch: net.fetch, clock }));
     expect(error).toMatchObject({ code: 'server_unavailable', stage: 'discovery', status, retryable: true });
     expect(net.asked).toEqual([PATH, PATH, PATH]);
     expect(clock.waits).toEqual([250, 1000]);
@@ -182,38 +184,38 @@ describe('what is temporary', () => {
 
   it('F30: a 503 at the URL of the challenge is "try again" too', async () => {
     const net = web({ [NAMED]: json({}, 503) });
-    const options = { fetch: net.fetch, clock: quickClock(), challenge: challenge(NAMED) };
-    const error = await rejection(discoverProtectedResource(SERVER, options));
+    const options = { fetch: net.fetch, clock: new InstantClock(), challenge: challenge(NAMED) };
+    const error = await failure(discoverProtectedResource(SERVER, options));
     expect(error).toMatchObject({ code: 'server_unavailable', retryable: true });
     expect(new Set(net.asked)).toEqual(new Set([NAMED]));
   });
 
   it('a network error is tried again and then thrown', async () => {
-    const clock = quickClock();
+    const clock = new InstantClock();
     const net = web({ [PATH]: new TypeError('fetch failed') });
-    const error = await rejection(discoverProtectedResource(SERVER, { fetch: net.fetch, clock }));
+    const error = await failure(discoverProtectedResource(SERVER, { fetch: net.fetch, clock }));
     expect(error).toMatchObject({ code: 'network_error', stage: 'discovery', retryable: true });
     expect(net.asked).toHaveLength(3);
   });
 
   it('goes on when the second attempt works', async () => {
     const net = web({ [PATH]: [json({}, 502), json(METADATA)] });
-    const found = await discoverProtectedResource(SERVER, { fetch: net.fetch, clock: quickClock() });
+    const found = await discoverProtectedResource(SERVER, { fetch: net.fetch, clock: new InstantClock() });
     expect(found?.resource).toBe(SERVER);
     expect(net.asked).toEqual([PATH, PATH]);
   });
 
   it('waits as long as Retry-After says', async () => {
-    const clock = quickClock();
+    const clock = new InstantClock();
     const net = web({ [PATH]: [json({}, 429, { 'retry-after': '3' }), json(METADATA)] });
     await discoverProtectedResource(SERVER, { fetch: net.fetch, clock });
     expect(clock.waits).toEqual([3000]);
   });
 
   it('does not wait where Retry-After is longer than a person would', async () => {
-    const clock = quickClock();
+    const clock = new InstantClock();
     const net = web({ [PATH]: json({}, 503, { 'retry-after': '20' }) });
-    const error = await rejection(discoverProtectedResource(SERVER, { fetch: net.fetch, clock }));
+    const error = await failure(discoverProtectedResource(SERVER, { fetch: net.fetch, clock }));
     expect(error.code).toBe('server_unavailable');
     expect(net.asked).toEqual([PATH]);
   });
@@ -226,8 +228,8 @@ describe('what is temporary', () => {
         init?.signal?.addEventListener('abort', () => reject(init.signal?.reason), { once: true });
       });
     };
-    const error = await rejection(
-      discoverProtectedResource(SERVER, { fetch: hang, timeoutMs: 5, clock: quickClock() }),
+    const error = await failure(
+      discoverProtectedResource(SERVER, { fetch: hang, timeoutMs: 5, clock: new InstantClock() }),
     );
     expect(error).toMatchObject({ code: 'timeout', retryable: true });
     expect(calls).toBe(2);
@@ -236,7 +238,7 @@ describe('what is temporary', () => {
   it('F23: the signal ends it', async () => {
     const net = web({ [PATH]: METADATA });
     const signal = AbortSignal.abort();
-    const error = await rejection(discoverProtectedResource(SERVER, { fetch: net.fetch, signal }));
+    const error = await failure(discoverProtectedResource(SERVER, { fetch: net.fetch, signal }));
     expect(error.code).toBe('aborted');
     expect(net.asked).toEqual([]);
   });
@@ -264,7 +266,7 @@ describe('the document', () => {
     '',
   ])('resource_mismatch: %s', async (resource) => {
     const net = web({ [PATH]: { ...METADATA, resource }, [ROOT]: METADATA });
-    const error = await rejection(discoverProtectedResource(SERVER, { fetch: net.fetch }));
+    const error = await failure(discoverProtectedResource(SERVER, { fetch: net.fetch }));
     expect(error).toMatchObject({ code: 'resource_mismatch', stage: 'discovery' });
     expect(net.asked).toEqual([PATH]);
   });

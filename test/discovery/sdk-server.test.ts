@@ -5,7 +5,7 @@ import { createOAuthMetadata, mcpAuthRouter } from '@modelcontextprotocol/sdk/se
 import express from 'express';
 import { afterEach, describe, expect, it } from 'vitest';
 import { discover } from '../../src/discovery/index.js';
-import { quickClock } from './support.js';
+import { InstantClock } from '../support/clock.js';
 
 const provider = { clientsStore: { registerClient: () => undefined } } as unknown as OAuthServerProvider;
 let server: Server | undefined;
@@ -64,7 +64,7 @@ describe('servers built with the v1 SDK, over real connections on loopback', () 
   it('a server that is not there is "try again"', async () => {
     const origin = await listen(() => {});
     await new Promise((resolve) => server?.close(resolve));
-    const clock = quickClock();
+    const clock = new InstantClock();
     await expect(discover(`${origin}/mcp`, { clock })).rejects.toMatchObject({
       code: 'network_error',
       retryable: true,

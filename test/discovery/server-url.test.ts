@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { canonicalResource } from '../../src/discovery/server-url.js';
-import { rejection } from './support.js';
+import { failure } from '../support/failure.js';
 
 describe('canonical server URL (RFC 8707 section 2)', () => {
   it.each([
@@ -20,7 +20,7 @@ describe('canonical server URL (RFC 8707 section 2)', () => {
   });
 
   it.each(['mcp.example.com', '', 'ftp://mcp.example.com/', 'file:///mcp'])('%s is invalid_options', async (server) => {
-    const error = await rejection(Promise.resolve().then(() => canonicalResource(server)));
+    const error = await failure(Promise.resolve().then(() => canonicalResource(server)));
     expect(error).toMatchObject({ code: 'invalid_options', stage: 'configuration' });
   });
 });

@@ -1,5 +1,3 @@
-import type { Clock } from '../../src/clock.js';
-import { McpOAuthError } from '../../src/errors.js';
 import type { FetchLike } from '../../src/types.js';
 
 /** What a location answers: JSON, a whole response, an exception, or one after the other (the last one stays). */
@@ -48,34 +46,3 @@ export function raw(body: string, type: string, status = 200, headers: Record<st
 
 export const loginPage = (): Response => raw('<!doctype html><title>Sign in</title>', 'text/html; charset=utf-8');
 export const redirectTo = (location: string): Response => new Response(null, { status: 302, headers: { location } });
-
-/** A clock on which short waits are over at once and are remembered; long ones (time limits) never end. */
-export function quickClock(): Clock & { readonly waits: number[] } {
-  const waits: number[] = [];
-  return {
-    waits,
-    now: () => 1_000_000,
-    schedule(ms, fn) {
-      let cancelled = false;
-      if (ms <= 5000) {
-        waits.push(ms);
-        queueMicrotask(() => cancelled || fn());
-      }
-      return () => {
-        cancelled = true;
-      };
-    },
-  };
-}
-
-/** The error that `promise` rejects with; fails where it resolves or rejects with something else. */
-export async function rejection(promise: Promise<unknown>): Promise<McpOAuthError> {
-  let value: unknown;
-  try {
-    value = await promise;
-  } catch (error) {
-    if (error instanceof McpOAuthError) return error;
-    throw error;
-  }
-  throw new Error(`expected a rejection, got ${JSON.stringify(value)}`);
-}

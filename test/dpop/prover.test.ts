@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { type ProofClaims, verifyProof } from '../../examples/servers/dpop-proofs.js';
 import { createProver, type DpopProver, generateProofKey, sendWithProof } from '../../src/dpop/index.js';
 import { importProofKey, type ProofKey } from '../../src/dpop/proof-key.js';
-import { ManualClock } from '../stores/manual-clock.js';
-import { rejection } from '../with-oauth/support.js';
+import { ManualClock } from '../support/clock.js';
+import { rejection } from '../support/failure.js';
 
 const URL_OF = (path: string, origin = 'https://mcp.example.com') => new URL(path, origin);
 const TOKEN = 'access-token';

@@ -10,7 +10,6 @@ import {
 } from '../../src/grants/index.js';
 import {
   everythingOf,
-  failure,
   ISSUER,
   json,
   networkError,
@@ -19,13 +18,13 @@ import {
   replies,
   SERVER,
   type Sent,
-  START,
-  testClock,
 } from '../grants/support.js';
+import { InstantClock, START } from '../support/clock.js';
+import { failure } from '../support/failure.js';
 
 const TOKENS = { access_token: 'at', token_type: 'DPoP', refresh_token: 'rt2' };
 const nonceWanted = (nonce = 'n1', status = 400) => json({ error: 'use_dpop_nonce' }, status, { 'dpop-nonce': nonce });
-const clock = testClock();
+const clock = new InstantClock();
 
 const proofOf = ({ headers, url }: Sent) => verifyProof(headers.get('dpop') ?? '', { method: 'POST', url });
 

@@ -4,6 +4,7 @@ import { createDpopGuard } from '../../examples/servers/dpop-guard.js';
 import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { startMcpServerV2 } from '../../examples/servers/mcp-server-v2.js';
 import { getAuthProvider } from '../../src/index.js';
+import { rejection } from '../support/failure.js';
 import {
   closers,
   FOUR,
@@ -11,7 +12,6 @@ import {
   oauthErrorIn,
   open,
   person,
-  rejection,
   STREAMABLE,
   signingIn,
   urlFor,

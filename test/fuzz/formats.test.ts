@@ -13,9 +13,9 @@ import { surveyKeychain } from '../../src/stores/keychain-survey.js';
 import { RedisCipher } from '../../src/stores/redis-cipher.js';
 import { isOverByHeader, openEnvelope, sealEnvelope } from '../../src/stores/redis-envelope.js';
 import { isOfNewerVersion, readSecret } from '../../src/stores/secret-storage-value.js';
+import { InstantClock } from '../support/clock.js';
 import { holds, must, outcome } from './harness.js';
 import { bytesOf, hostileText, jsonOf, mutated, nested } from './hostile.js';
-import { InstantClock } from './server.js';
 
 const KEY = 'session/https%3A%2F%2Fmcp.example.com/';
 const NAME = entryName(KEY);

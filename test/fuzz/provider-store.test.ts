@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { createAuthProvider, listSessions, MemoryTokenStore } from '../../src/index.js';
+import { InstantClock } from '../support/clock.js';
 import { assertTyped, holds, must, outcome } from './harness.js';
 import { hostileText, jsonOf } from './hostile.js';
-import { type Answer, answerOf, InstantClock, ISSUER, responseOf, SERVER } from './server.js';
+import { type Answer, answerOf, ISSUER, responseOf, SERVER } from './server.js';
 import { storedTokens } from './stored-shapes.js';
 
 const SESSION = `${encodeURIComponent(SERVER)}/`;

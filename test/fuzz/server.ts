@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Clock } from '../../src/clock.js';
 import { createHttp, type Http } from '../../src/http/index.js';
+import { InstantClock } from '../support/clock.js';
 import { bytesOf, hostileText, hostileUrl, jsonOf, type Shape } from './hostile.js';
 
 /** What a hostile server answers. */
@@ -12,27 +12,6 @@ export interface Answer {
 
 export const SERVER = 'https://mcp.example.com/mcp';
 export const ISSUER = 'https://as.example.com';
-
-/** Time that passes by itself: each wait between attempts is over at once, and no bound ever ends. */
-export class InstantClock implements Clock {
-  #now = 1_700_000_000_000;
-
-  now(): number {
-    return this.#now;
-  }
-
-  schedule(ms: number, fn: () => void, options?: { keepAlive?: boolean }): () => void {
-    let cancelled = options?.keepAlive !== true;
-    queueMicrotask(() => {
-      if (cancelled) return;
-      this.#now += Number.isFinite(ms) ? Math.max(0, ms) : 0;
-      fn();
-    });
-    return () => {
-      cancelled = true;
-    };
-  }
-}
 
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 const CONTENT_TYPES = [

@@ -5,9 +5,10 @@ import { failedElsewhere, parseTurn, writeTurn } from '../../src/authorization/t
 import { digest, registrationStore } from '../../src/registration/registration-store.js';
 import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
 import { decodeTokens, encodeTokens } from '../../src/tokens/token-codec.js';
+import { InstantClock } from '../support/clock.js';
 import { assertTyped, holds, must, outcome } from './harness.js';
 import { hostileText, hostileUrl, jsonOf, nested } from './hostile.js';
-import { InstantClock, ISSUER } from './server.js';
+import { ISSUER } from './server.js';
 import { authorizationServer, client, isText, isTextOrNothing, proofKey, storedTokens } from './stored-shapes.js';
 
 const STATE = 'state-0123456789abcdef';

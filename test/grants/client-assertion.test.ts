@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { ClientKey } from '../../src/client-key.js';
 import { createClientAssertion } from '../../src/grants/client-assertion.js';
 import type { AuthorizationServerMetadata } from '../../src/types.js';
+import { InstantClock, START } from '../support/clock.js';
 import { createKey } from './keys.js';
-import { ISSUER, SERVER, START, testClock } from './support.js';
+import { ISSUER, SERVER } from './support.js';
 
 const KEY = createKey('ES256');
 const ED = createKey('EdDSA');
@@ -16,7 +17,7 @@ const create = (clientKey: Partial<ClientKey> = {}, server: Partial<Authorizatio
       clientId: 'robot',
       clientKey: { privateKey: KEY.jwk, ...clientKey },
     },
-    { clock: testClock() },
+    { clock: new InstantClock() },
   );
 
 describe('the client assertion (RFC 7523 §3, draft-ietf-oauth-rfc7523bis)', () => {

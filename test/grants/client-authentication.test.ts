@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { ClientKey } from '../../src/client-key.js';
 import { type ClientContext, clientAuthentication, refreshTokens, revokeToken } from '../../src/grants/index.js';
 import type { AuthorizationServerMetadata, ClientInformation } from '../../src/types.js';
+import { InstantClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
 import { createKey, secretsOf } from './keys.js';
-import { everythingOf, failure, json, oauthError, type Reply, replies, SERVER, testClock } from './support.js';
+import { everythingOf, json, oauthError, type Reply, replies, SERVER } from './support.js';
 
 const TOKENS = { access_token: 'at', token_type: 'bearer' };
 
@@ -13,7 +15,7 @@ async function present(client: ClientInformation, server: Partial<AuthorizationS
   const authorizationServer = { ...SERVER, ...server };
   const result = await refreshTokens(
     { authorizationServer, client, refreshToken: 'rt' },
-    { fetch, clock: testClock() },
+    { fetch, clock: new InstantClock() },
   );
   return { result, sent };
 }
@@ -127,7 +129,7 @@ describe('private_key_jwt (RFC 7523 §2.2)', () => {
 
   async function refresh(context: Partial<ClientContext>, ...queue: Reply[]) {
     const { fetch, sent } = replies(...queue);
-    const clock = testClock();
+    const clock = new InstantClock();
     const parameters = { authorizationServer: SERVER, client, refreshToken: 'rt', ...context };
     const result = refreshTokens(parameters, { fetch, clock });
     return { result, sent, clock };
@@ -156,7 +158,7 @@ describe('private_key_jwt (RFC 7523 §2.2)', () => {
       token: 't',
       tokenTypeHint: 'access_token',
     } as const;
-    expect(await revokeToken(parameters, { fetch, clock: testClock() })).toBe(true);
+    expect(await revokeToken(parameters, { fetch, clock: new InstantClock() })).toBe(true);
     expect(sent[0]?.form.get('client_assertion_type')).toBe(assertionType);
     expect(decodeJwt(sent[0]?.form.get('client_assertion') ?? '').aud).toBe(SERVER.issuer);
   });
@@ -216,7 +218,7 @@ describe('a secret that is got at run time', () => {
     const clientSecret = async () => `secret-${++number}`;
     const { fetch, sent } = replies(json({}, 503), json(TOKENS));
     const parameters = { authorizationServer: SERVER, client, clientSecret, refreshToken: 'rt' };
-    const result = await refreshTokens(parameters, { fetch, clock: testClock() });
+    const result = await refreshTokens(parameters, { fetch, clock: new InstantClock() });
     expect(sent.map((request) => credentials(request.headers))).toEqual(['id:secret-1', 'id:secret-2']);
     expect(JSON.stringify(result)).not.toContain('secret-');
   });
@@ -224,7 +226,7 @@ describe('a secret that is got at run time', () => {
   it('stays out of the client whose raw form was learnt', async () => {
     const { fetch, sent } = replies(oauthError('invalid_client', 401), json(TOKENS));
     const parameters = { authorizationServer: SERVER, client, clientSecret: () => 'a/b+c', refreshToken: 'rt' };
-    const result = await refreshTokens(parameters, { fetch, clock: testClock() });
+    const result = await refreshTokens(parameters, { fetch, clock: new InstantClock() });
     expect(sent.map((request) => credentials(request.headers))).toEqual(['id:a%2Fb%2Bc', 'id:a/b+c']);
     expect(result.client).toEqual({ ...client, basic_credentials: 'raw' });
   });
@@ -238,13 +240,13 @@ describe('a secret that is got at run time', () => {
       clientSecret,
       refreshToken: 'rt',
     };
-    await refreshTokens(parameters, { fetch, clock: testClock() });
+    await refreshTokens(parameters, { fetch, clock: new InstantClock() });
   });
 
   it('that a server echoes stays out of the error', async () => {
     const { fetch } = replies(oauthError('invalid_client', 401, 'very-secret is wrong'));
     const parameters = { authorizationServer: SERVER, client, clientSecret: () => 'very-secret', refreshToken: 'rt' };
-    const error = await failure(refreshTokens(parameters, { fetch, clock: testClock() }));
+    const error = await failure(refreshTokens(parameters, { fetch, clock: new InstantClock() }));
     expect(everythingOf(error)).not.toContain('very-secret');
   });
 

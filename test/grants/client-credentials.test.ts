@@ -1,25 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { type ClientCredentialsParameters, requestClientCredentials } from '../../src/grants/index.js';
+import { InstantClock, START } from '../support/clock.js';
+import { failure } from '../support/failure.js';
 import { createKey } from './keys.js';
-import {
-  everythingOf,
-  failure,
-  json,
-  networkError,
-  oauthError,
-  type Reply,
-  replies,
-  SERVER,
-  START,
-  testClock,
-} from './support.js';
+import { everythingOf, json, networkError, oauthError, type Reply, replies, SERVER } from './support.js';
 
 const SECRET = 'client-secret-4711';
 const TOKENS = { access_token: 'at', token_type: 'Bearer', expires_in: 600 };
 
 function request(queue: Reply[], overrides: Partial<ClientCredentialsParameters> = {}) {
   const { fetch, sent } = replies(...queue);
-  const clock = testClock();
+  const clock = new InstantClock();
   const parameters = {
     authorizationServer: SERVER,
     client: { client_id: 'robot' },

@@ -1,18 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { requestDeviceAuthorization } from '../../src/grants/index.js';
-import {
-  everythingOf,
-  failure,
-  ISSUER,
-  json,
-  networkError,
-  oauthError,
-  type Reply,
-  replies,
-  SERVER,
-  START,
-  testClock,
-} from './support.js';
+import { InstantClock, START } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { everythingOf, ISSUER, json, networkError, oauthError, type Reply, replies, SERVER } from './support.js';
 
 const ENDPOINT = `${ISSUER}/device`;
 const DEVICE_SERVER = { ...SERVER, device_authorization_endpoint: ENDPOINT };
@@ -28,7 +18,7 @@ const ANSWER = {
 
 function request(queue: Reply[], overrides: Partial<Parameters<typeof requestDeviceAuthorization>[0]> = {}) {
   const { fetch, sent } = replies(...queue);
-  const clock = testClock();
+  const clock = new InstantClock();
   const result = requestDeviceAuthorization(
     { authorizationServer: DEVICE_SERVER, client: CLIENT, ...overrides },
     { fetch, clock },

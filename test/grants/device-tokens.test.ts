@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/clock.js';
 import { pollDeviceTokens } from '../../src/grants/index.js';
-import {
-  everythingOf,
-  failure,
-  json,
-  networkError,
-  oauthError,
-  type Reply,
-  replies,
-  SERVER,
-  START,
-  testClock,
-} from './support.js';
+import { InstantClock, START } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { everythingOf, json, networkError, oauthError, type Reply, replies, SERVER } from './support.js';
 
 const DEVICE_CODE = 'device-code-4711-secret';
 const TOKENS = { access_token: 'at', token_type: 'Bearer', expires_in: 3600, refresh_token: 'rt', scope: 'a' };
@@ -26,7 +18,7 @@ interface Case extends Partial<Parameters<typeof pollDeviceTokens>[0]> {
 
 function poll(queue: Reply[], { expiresInMs = 1_800_000, intervalMs = 5_000, signal, ...overrides }: Case = {}) {
   const { fetch, sent } = replies(...queue);
-  const clock = testClock();
+  const clock = new InstantClock();
   const times: number[] = [];
   const result = pollDeviceTokens(
     {
@@ -155,9 +147,9 @@ describe('F20: pollDeviceTokens', () => {
 
     it('a machine that slept through the end presents nothing', async () => {
       const { fetch, sent } = replies(oauthError('one_too_many'));
-      const clock = testClock();
+      const clock = new InstantClock();
       let slept = 0;
-      const sleepy = { ...clock, now: () => clock.now() + slept };
+      const sleepy: Clock = { now: () => clock.now() + slept, schedule: (...args) => clock.schedule(...args) };
       const result = pollDeviceTokens(
         {
           authorizationServer: SERVER,

@@ -1,17 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { exchangeCode, validateCallback } from '../../src/grants/index.js';
-import {
-  everythingOf,
-  failure,
-  json,
-  networkError,
-  oauthError,
-  type Reply,
-  replies,
-  SERVER,
-  START,
-  testClock,
-} from './support.js';
+import { InstantClock, START } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { everythingOf, json, networkError, oauthError, type Reply, replies, SERVER } from './support.js';
 
 const CODE = 'code-4711-secret';
 const VERIFIER = 'verifier-secret-0123456789-0123456789-0123456789';
@@ -31,7 +22,7 @@ function parameters() {
 
 function exchange(queue: Reply[], overrides: Partial<Parameters<typeof exchangeCode>[0]> = {}) {
   const { fetch, sent } = replies(...queue);
-  const clock = testClock();
+  const clock = new InstantClock();
   const result = exchangeCode({ ...parameters(), ...overrides }, { fetch, clock });
   return { result, sent, clock };
 }

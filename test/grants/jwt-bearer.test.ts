@@ -4,19 +4,9 @@ import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type JwtBearerParameters, refusedAssertions, requestJwtBearer } from '../../src/grants/index.js';
-import {
-  everythingOf,
-  failure,
-  ISSUER,
-  json,
-  networkError,
-  oauthError,
-  type Reply,
-  replies,
-  SERVER,
-  START,
-  testClock,
-} from './support.js';
+import { InstantClock, START } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { everythingOf, ISSUER, json, networkError, oauthError, type Reply, replies, SERVER } from './support.js';
 
 const TOKENS = { access_token: 'at', token_type: 'Bearer', expires_in: 600 };
 const KEY = new TextEncoder().encode('the key of the platform, which nobody here checks');
@@ -38,7 +28,7 @@ afterAll(() => rm(directory, { recursive: true }));
 
 function request(queue: Reply[], overrides: Partial<JwtBearerParameters> = {}) {
   const { fetch, sent } = replies(...queue);
-  const clock = testClock();
+  const clock = new InstantClock();
   const parameters = { authorizationServer: SERVER, assertion, ...overrides };
   return { result: requestJwtBearer(parameters, { fetch, clock }), sent, clock };
 }

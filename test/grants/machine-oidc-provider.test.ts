@@ -19,8 +19,9 @@ import { generateCodeChallenge, generateCodeVerifier, generateState } from '../.
 import { createClientMetadataDocument, resolveClient } from '../../src/registration/index.js';
 import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
 import type { AuthorizationServerMetadata } from '../../src/types.js';
+import { failure } from '../support/failure.js';
 import { ALGORITHMS, createKey, secretsOf, type TestKey } from './keys.js';
-import { everythingOf, failure } from './support.js';
+import { everythingOf } from './support.js';
 
 const RESOURCE = 'https://mcp.example.com/mcp';
 const REDIRECT = 'com.example.app:/callback';

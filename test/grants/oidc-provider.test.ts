@@ -14,7 +14,8 @@ import { generateCodeChallenge, generateCodeVerifier, generateState } from '../.
 import { registerClient, resolveClient } from '../../src/registration/index.js';
 import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
 import type { AuthorizationServerMetadata, ClientInformation } from '../../src/types.js';
-import { failure, thrown } from './support.js';
+import { failure } from '../support/failure.js';
+import { thrown } from './support.js';
 
 const RESOURCE = 'https://mcp.example.com/mcp';
 const REDIRECT = 'com.example.app:/callback';

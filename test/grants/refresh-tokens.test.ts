@@ -2,21 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { McpOAuthError, type McpOAuthErrorCode } from '../../src/errors.js';
 import { classifyRefreshFailure, refreshTokens } from '../../src/grants/index.js';
 import { askedWaitMs } from '../../src/http/retry.js';
-import {
-  everythingOf,
-  failure,
-  json,
-  networkError,
-  oauthError,
-  type Reply,
-  replies,
-  SERVER,
-  testClock,
-} from './support.js';
+import { InstantClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { everythingOf, json, networkError, oauthError, type Reply, replies, SERVER } from './support.js';
 
 function refresh(queue: Reply[], overrides: Partial<Parameters<typeof refreshTokens>[0]> = {}, random = () => 0) {
   const { fetch, sent } = replies(...queue);
-  const clock = testClock();
+  const clock = new InstantClock();
   const result = refreshTokens(
     { authorizationServer: SERVER, client: { client_id: 'client' }, refreshToken: 'old-refresh-token', ...overrides },
     { fetch, clock, random },

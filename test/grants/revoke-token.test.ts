@@ -1,23 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { revokeToken } from '../../src/grants/index.js';
-import {
-  everythingOf,
-  failure,
-  json,
-  networkError,
-  oauthError,
-  type Reply,
-  replies,
-  SERVER,
-  testClock,
-} from './support.js';
+import { InstantClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { everythingOf, json, networkError, oauthError, type Reply, replies, SERVER } from './support.js';
 
 function revoke(queue: Reply[], authorizationServer = SERVER) {
   const { fetch, sent } = replies(...queue);
   const client = { client_id: 'id', client_secret: 'a/b', token_endpoint_auth_method: 'client_secret_basic' };
   const result = revokeToken(
     { authorizationServer, client, token: 'the-token', tokenTypeHint: 'refresh_token' },
-    { fetch, clock: testClock() },
+    { fetch, clock: new InstantClock() },
   );
   return { result, sent };
 }

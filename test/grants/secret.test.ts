@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { McpOAuthError } from '../../src/errors.js';
 import { resolveSecret } from '../../src/grants/index.js';
-import { everythingOf, failure, testClock } from './support.js';
+import { START } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { everythingOf } from './support.js';
 
 const never = () => new Promise<string>(() => {});
 
@@ -55,7 +57,7 @@ describe('a secret', () => {
       queueMicrotask(fn);
       return () => {};
     };
-    const clock = { ...testClock(), schedule };
+    const clock = { now: () => START, schedule };
     const late = await failure(resolveSecret(never, 'clientSecret', { clock, timeoutMs: 5 }));
     expect(late).toMatchObject({ code: 'timeout', retryable: true });
     expect(late.message).toContain('`clientSecret`');

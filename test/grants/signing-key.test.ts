@@ -4,13 +4,15 @@ import { describe, expect, it } from 'vitest';
 import type { ClientKey, SigningAlgorithm } from '../../src/client-key.js';
 import { createClientAssertion } from '../../src/grants/client-assertion.js';
 import { signingKey } from '../../src/grants/signing-key.js';
+import { InstantClock, START } from '../support/clock.js';
+import { failure } from '../support/failure.js';
 import { ALGORITHMS, createKey, secretsOf, type TestKey } from './keys.js';
-import { everythingOf, failure, SERVER, START, testClock } from './support.js';
+import { everythingOf, SERVER } from './support.js';
 
 const KEYS = Object.fromEntries(ALGORITHMS.map((name) => [name, createKey(name)])) as Record<SigningAlgorithm, TestKey>;
 
 const assertion = (clientKey: ClientKey) =>
-  createClientAssertion({ authorizationServer: SERVER, clientId: 'robot', clientKey }, { clock: testClock() });
+  createClientAssertion({ authorizationServer: SERVER, clientId: 'robot', clientKey }, { clock: new InstantClock() });
 
 async function verified(jwt: string, { publicJwk }: TestKey, algorithm: string) {
   const key = await importJWK({ ...publicJwk, alg: algorithm } as Parameters<typeof importJWK>[0]);

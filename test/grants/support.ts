@@ -1,9 +1,7 @@
-import type { Clock } from '../../src/clock.js';
 import { isMcpOAuthError, type McpOAuthError } from '../../src/errors.js';
 import type { AuthorizationServerMetadata, FetchLike } from '../../src/types.js';
 
 export const ISSUER = 'https://as.example.com';
-export const START = 1_800_000_000_000;
 
 export const SERVER: AuthorizationServerMetadata = {
   issuer: ISSUER,
@@ -13,35 +11,6 @@ export const SERVER: AuthorizationServerMetadata = {
   revocation_endpoint: `${ISSUER}/revoke`,
   code_challenge_methods_supported: ['S256'],
 };
-
-/** A clock that stands still until something waits, and then is where the wait ends. */
-export interface TestClock extends Clock {
-  readonly waits: number[];
-}
-
-export function testClock(start = START): TestClock {
-  let now = start;
-  const waits: number[] = [];
-  return {
-    waits,
-    now: () => now,
-    schedule(ms, fn, options) {
-      let cancelled = false;
-      // Only what keeps the process alive is waited for; the others are time limits that never come.
-      if (options?.keepAlive === true) {
-        waits.push(ms);
-        queueMicrotask(() => {
-          if (cancelled) return;
-          now += ms;
-          fn();
-        });
-      }
-      return () => {
-        cancelled = true;
-      };
-    },
-  };
-}
 
 export interface Sent {
   readonly url: string;
@@ -87,17 +56,6 @@ export function oauthError(error: string, status = 400, description?: string): R
 }
 
 export const networkError = () => Object.assign(new TypeError('fetch failed'), { cause: new Error('ECONNRESET') });
-
-/** The McpOAuthError that a promise rejects with. */
-export async function failure(promise: Promise<unknown>): Promise<McpOAuthError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (isMcpOAuthError(error)) return error;
-    throw error;
-  }
-  throw new Error('it did not fail');
-}
 
 export function thrown(fn: () => unknown): McpOAuthError {
   try {

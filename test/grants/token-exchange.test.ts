@@ -1,20 +1,10 @@
 import { SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { type IdJagParameters, requestIdJag, requestJwtBearer } from '../../src/grants/index.js';
+import { InstantClock, START } from '../support/clock.js';
+import { failure } from '../support/failure.js';
 import { createKey } from './keys.js';
-import {
-  everythingOf,
-  failure,
-  ISSUER,
-  json,
-  networkError,
-  oauthError,
-  type Reply,
-  replies,
-  SERVER,
-  START,
-  testClock,
-} from './support.js';
+import { everythingOf, ISSUER, json, networkError, oauthError, type Reply, replies, SERVER } from './support.js';
 
 const IDP = { issuer: 'https://idp.example.com', token_endpoint: 'https://idp.example.com/oauth2/token' };
 const RESOURCE = 'https://mcp.example.com/mcp';
@@ -40,7 +30,7 @@ function request(queue: Reply[], overrides: Partial<IdJagParameters> = {}) {
     resource: RESOURCE,
     ...overrides,
   };
-  return { result: requestIdJag(parameters, { fetch, clock: testClock() }), sent };
+  return { result: requestIdJag(parameters, { fetch, clock: new InstantClock() }), sent };
 }
 
 describe('requestIdJag (RFC 8693, Enterprise-Managed Authorization §4)', () => {
@@ -197,7 +187,7 @@ describe('requestIdJag (RFC 8693, Enterprise-Managed Authorization §4)', () => 
     const { assertion } = await request([await answer()]).result;
     const { fetch, sent } = replies(json({ access_token: 'at', token_type: 'Bearer', expires_in: 600 }));
     const parameters = { authorizationServer: SERVER, client: { client_id: 'at-as' }, clientSecret: 's', assertion };
-    expect((await requestJwtBearer(parameters, { fetch, clock: testClock() })).tokens.accessToken).toBe('at');
+    expect((await requestJwtBearer(parameters, { fetch, clock: new InstantClock() })).tokens.accessToken).toBe('at');
     expect(sent[0]?.form.get('assertion')).toBe(assertion);
     expect(sent[0]?.headers.get('authorization')).toBe(`Basic ${btoa('at-as:s')}`);
   });

@@ -1,13 +1,14 @@
 import { SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { refreshTokens } from '../../src/grants/index.js';
-import { ISSUER, json, replies, SERVER, START, testClock } from './support.js';
+import { InstantClock, START } from '../support/clock.js';
+import { ISSUER, json, replies, SERVER } from './support.js';
 
 async function read(body: Record<string, unknown>) {
   const { fetch } = replies(json({ access_token: 'at', token_type: 'bearer', ...body }));
   return refreshTokens(
     { authorizationServer: SERVER, client: { client_id: 'client' }, refreshToken: 'old' },
-    { fetch, clock: testClock() },
+    { fetch, clock: new InstantClock() },
   );
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type AddressRule, createAddressRule, type NetworkOptions } from '../../src/http/address-rule.js';
-import { failure } from './fixtures.js';
+import { failure } from '../support/failure.js';
 
 const rule = (anchor: string, network?: NetworkOptions) => createAddressRule(new URL(anchor), network);
 const PUBLIC = 'https://mcp.example.com/mcp';

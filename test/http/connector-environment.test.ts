@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Environment, proxySelector } from '../../src/http/proxy-environment.js';
-import { failure } from './fixtures.js';
+import { failure } from '../support/failure.js';
 
 const P = 'http://proxy.example:3128';
 const Q = 'http://other.example:8080';

@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createHttp, type HttpOptions } from '../../src/http/index.js';
-import { failure, serve, serveProxy } from './fixtures.js';
+import { failure } from '../support/failure.js';
+import { serve, serveProxy } from './support.js';
 
 /** What names resolve to here, and which were asked for. */
 const dns = vi.hoisted(() => ({ names: new Map<string, string[]>(), asked: [] as string[] }));

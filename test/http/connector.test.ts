@@ -6,8 +6,9 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createHttp } from '../../src/http/index.js';
-import { failure, serve } from './fixtures.js';
+import { failure } from '../support/failure.js';
 import { selfSigned } from './self-signed.js';
+import { serve } from './support.js';
 
 /** What names resolve to here, and how often each was asked for. */
 const dns = vi.hoisted(() => ({ names: new Map<string, string[]>(), asked: [] as string[] }));

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createHttp, type Http, type HttpOptions, resolveHttp } from '../../src/http/index.js';
-import { failure, fakeFetch, manualClock } from './fixtures.js';
+import { ManualClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
+import { fakeFetch } from './support.js';
 
 const ANCHOR = 'https://mcp.example.com/mcp';
 const URL_A = 'https://auth.example.net/a';
@@ -203,19 +205,19 @@ describe('bounds', () => {
     ['a server that never answers', () => new Promise<Response>(() => {})],
     ['a body that never ends in time', () => endless()],
   ])('%s is given up after timeoutMs, also by a fetch that ignores its signal', async (_, answer) => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const pending = failure(http(answer, { clock, timeoutMs: 5000 }).http.request('token', URL_A));
     await tick();
     clock.advance(4999);
     await tick();
-    expect(clock.pending).toBe(1);
+    expect(clock.timers).toBe(1);
     clock.advance(1);
     expect(await pending).toMatchObject({ code: 'timeout', stage: 'token', retryable: true });
-    expect(clock.pending).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it('redirects share the time of one request', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const sent = http(
       () => {
         clock.advance(2000);
@@ -228,17 +230,17 @@ describe('bounds', () => {
   });
 
   it('30 s are the default', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const pending = failure(http(() => new Promise(() => {}), { clock }).http.request('token', URL_A));
     await tick();
     clock.advance(29_999);
-    expect(clock.pending).toBe(1);
+    expect(clock.timers).toBe(1);
     clock.advance(1);
     expect((await pending).code).toBe('timeout');
   });
 
   it('an abort ends the wait, closes the body and leaves nothing behind', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const controller = new AbortController();
     let cancelled = false;
     const answer = () => endless(() => (cancelled = true));
@@ -246,7 +248,7 @@ describe('bounds', () => {
     await tick();
     controller.abort(new Error('enough'));
     expect(await pending).toMatchObject({ code: 'aborted', stage: 'discovery', cause: controller.signal.reason });
-    expect([cancelled, clock.pending]).toEqual([true, 0]);
+    expect([cancelled, clock.timers]).toEqual([true, 0]);
   });
 
   it('an aborted signal sends nothing; both signals of fetchFor count', async () => {
@@ -265,7 +267,7 @@ describe('bounds', () => {
   });
 
   it('the signal given to fetch is aborted with the request', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const sent = http(() => new Promise(() => {}), { clock });
     const pending = failure(sent.http.request('token', URL_A));
     await tick();

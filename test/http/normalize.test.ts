@@ -1,7 +1,8 @@
 import * as oauth from 'oauth4webapi';
 import { describe, expect, it } from 'vitest';
 import { createHttp, type Purpose } from '../../src/http/index.js';
-import { failure, fakeFetch } from './fixtures.js';
+import { failure } from '../support/failure.js';
+import { fakeFetch } from './support.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 

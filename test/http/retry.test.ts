@@ -9,14 +9,15 @@ import {
   spreadWait,
   withRetry,
 } from '../../src/http/retry.js';
-import { failure, manualClock } from './fixtures.js';
+import { ManualClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
 
 const unavailable = () => new McpOAuthError('server_unavailable', 'busy', { stage: 'token' });
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('withRetry', () => {
   it('tries again after the time it is told, and counts from 1', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const fn = vi.fn(async (attempt: number) => {
       if (attempt < 3) throw unavailable();
       return attempt;
@@ -56,25 +57,25 @@ describe('withRetry', () => {
   });
 
   it('does not retry what it is told not to, nor what is no error of ours', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const fn = vi.fn(() => Promise.reject(unavailable()));
     expect(await failure(withRetry(fn, { attempts: 5, clock, retryAfter: () => undefined }))).toMatchObject({
       code: 'server_unavailable',
     });
     const bug = vi.fn(() => Promise.reject(new RangeError('bug')));
     await expect(withRetry(bug, { attempts: 5, clock, retryAfter: () => 0 })).rejects.toThrow(RangeError);
-    expect([fn.mock.calls.length, bug.mock.calls.length, clock.pending]).toEqual([1, 1, 0]);
+    expect([fn.mock.calls.length, bug.mock.calls.length, clock.timers]).toEqual([1, 1, 0]);
   });
 
   it('an abort ends the wait, with the stage of what failed', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const controller = new AbortController();
     const fn = vi.fn(() => Promise.reject(unavailable()));
     const pending = failure(withRetry(fn, { attempts: 5, clock, signal: controller.signal, retryAfter: () => 1000 }));
     await settle();
     controller.abort(new Error('enough'));
     expect(await pending).toMatchObject({ code: 'aborted', stage: 'token' });
-    expect([fn.mock.calls.length, clock.pending]).toEqual([1, 0]);
+    expect([fn.mock.calls.length, clock.timers]).toEqual([1, 0]);
   });
 });
 

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { startLoopbackListener } from '../../src/loopback/index.js';
-import { ask, ended, manualClock, NAVIGATION, say } from './support.js';
+import { ManualClock } from '../support/clock.js';
+import { ask, ended, NAVIGATION, say } from './support.js';
 
 describe('F23: ending a wait', () => {
   it('an aborted signal opens nothing', async () => {
@@ -98,7 +99,7 @@ describe('close()', () => {
   });
 
   it('waits no longer than its bound for a browser that does not come', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const listener = await startLoopbackListener({ clock });
     const wait = listener.waitForCallback({ state: 's' });
     const redirect = ask(`${listener.redirectUri}?state=s`, { headers: NAVIGATION });
@@ -108,7 +109,7 @@ describe('close()', () => {
     await new Promise((resolve) => setImmediate(resolve));
     clock.advance(100);
     await Promise.all([closing, responding]);
-    expect(clock.pending).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it('after it the process ends by itself, with a browser still connected', async () => {

@@ -3,7 +3,8 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { LoopbackListener, LoopbackListenerOptions } from '../../src/loopback/index.js';
 import { startLoopbackListener } from '../../src/loopback/index.js';
-import { ask, manualClock, NAVIGATION, say } from './support.js';
+import { ManualClock } from '../support/clock.js';
+import { ask, NAVIGATION, say } from './support.js';
 
 const open: LoopbackListener[] = [];
 const start = async (options?: LoopbackListenerOptions) => {
@@ -136,7 +137,7 @@ describe('the callback', () => {
   });
 
   it('outlasts the bounds of other connections, in number and in time', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const listener = await start({ clock, respondTimeoutMs: 60_000 });
     const wait = listener.waitForCallback({ state: 's' });
     const answer = ask(`${listener.redirectUri}?state=s`);
@@ -153,7 +154,7 @@ describe('the callback', () => {
     'Sec-Fetch-Mode: navigate',
     'Accept: */*',
   ])('a browser that went away is no obstacle (%s)', async (header) => {
-    const listener = await start({ clock: manualClock() });
+    const listener = await start({ clock: new ManualClock() });
     const wait = listener.waitForCallback({ state: 's' });
     const socket = connect(listener.port, '127.0.0.1');
     socket.write(`GET /callback?state=s HTTP/1.1\r\nHost: 127.0.0.1:${listener.port}\r\n${header}\r\n\r\n`);
@@ -165,7 +166,7 @@ describe('the callback', () => {
   });
 
   it('after respondTimeoutMs the browser is told to go back, and the late outcome is no error', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const listener = await start({ clock, respondTimeoutMs: 5_000 });
     const wait = listener.waitForCallback({ state: 's' });
     const answer = ask(`${listener.redirectUri}?state=s`);
@@ -210,7 +211,7 @@ describe('a browser', () => {
   });
 
   it('that never follows holds respond() up for a bounded time', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const listener = await start({ clock });
     const wait = listener.waitForCallback({ state: 's' });
     const redirect = ask(`${listener.redirectUri}?state=s`, { headers: NAVIGATION });

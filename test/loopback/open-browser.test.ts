@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { hasPlaceForBrowser, launch, openInBrowser, usesWindowsBrowser } from '../../src/loopback/open-browser.js';
-import { manualClock } from './support.js';
+import { ManualClock } from '../support/clock.js';
 
 const URL_WITH_EVERYTHING = 'https://as.example/authorize?a=1&b=$(touch%20x)&c=`id`&d=%20%22;e';
 
@@ -70,23 +70,23 @@ describe('launch', () => {
     '',
   ])('F39: never starts a program for %j', async (url) => {
     const open = vi.fn(never);
-    expect(await launch(url, open, manualClock())).toBe(false);
+    expect(await launch(url, open, new ManualClock())).toBe(false);
     expect(open).not.toHaveBeenCalled();
   });
 
   it('F19: is false where the program cannot be started, however that shows', async () => {
     const enoent = Object.assign(new Error('spawn'), { code: 'ENOENT' });
-    const clock = manualClock();
+    const clock = new ManualClock();
     expect(await launch('https://as.example/', () => Promise.reject(enoent), clock)).toBe(false);
     const throws = () => {
       throw enoent;
     };
     expect(await launch('https://as.example/', throws, clock)).toBe(false);
-    expect(clock.pending).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it('is false where the start itself hangs, and the child that comes later disturbs nobody', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     let start = (_child: ChildProcess) => {};
     const late = new Promise<ChildProcess>((resolve) => {
       start = resolve;
@@ -97,13 +97,13 @@ describe('launch', () => {
     const started = child();
     start(started);
     await settled();
-    expect(clock.pending).toBe(0);
+    expect(clock.timers).toBe(0);
     started.emit('error', new Error('late'));
-    expect(clock.pending).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it('is true when the program is still there after a second, and lets go of it', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const started = child();
     const opened = launch('https://as.example/', async () => started, clock);
     await settled();
@@ -112,7 +112,7 @@ describe('launch', () => {
     expect(started.unref).toHaveBeenCalled();
     // A browser that crashes an hour later must not crash the application.
     expect(() => started.emit('error', new Error('later'))).not.toThrow();
-    expect(clock.pending).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it.each([
@@ -120,7 +120,7 @@ describe('launch', () => {
     [{ exitCode: 3 }, false],
     [{ signalCode: 'SIGKILL' as const }, false],
   ])('reads a child that has already ended: %j', async (state, expected) => {
-    expect(await launch('https://as.example/', async () => child(state), manualClock())).toBe(expected);
+    expect(await launch('https://as.example/', async () => child(state), new ManualClock())).toBe(expected);
   });
 
   it('does not keep the process alive for the sake of the browser', async () => {
@@ -128,7 +128,7 @@ describe('launch', () => {
       stdio: 'ignore',
       detached: true,
     });
-    const clock = manualClock();
+    const clock = new ManualClock();
     const opened = launch('https://as.example/', async () => sleeper, clock);
     await settled();
     clock.advance(1_000);

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LoopbackCallback, LoopbackListener } from '../../src/loopback/index.js';
 import { startLoopbackListener } from '../../src/loopback/index.js';
-import { type Asked, ask, ended, exchange, manualClock, NAVIGATION, say } from './support.js';
+import { ManualClock } from '../support/clock.js';
+import { type Asked, ask, ended, exchange, NAVIGATION, say } from './support.js';
 
 let listener: LoopbackListener;
 let wait: Promise<LoopbackCallback>;
-const clock = manualClock();
+const clock = new ManualClock();
 
 beforeEach(async () => {
   listener = await startLoopbackListener({ clientName: 'Acme IDE', clock });
@@ -20,7 +21,7 @@ afterEach(async () => {
   await callback.respond({ ok: true });
   expect((await answer).status).toBe(200);
   await listener.close();
-  expect(clock.pending).toBe(0);
+  expect(clock.timers).toBe(0);
 });
 
 const CALLBACK = '/callback?code=forged&state=right';
@@ -118,6 +119,6 @@ describe('floods', () => {
     for (let round = 0; round < 10; round++) {
       await Promise.all(Array.from({ length: 30 }, (_, i) => ask(`${listener.redirectUri}?state=guess-${round}-${i}`)));
     }
-    expect(clock.pending).toBeLessThanOrEqual(64);
+    expect(clock.timers).toBeLessThanOrEqual(64);
   });
 });

@@ -1,6 +1,5 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import type { Clock } from '../../src/clock.js';
 
 /** An answer, read to its end. */
 export interface Answer {
@@ -85,33 +84,4 @@ export function ended(socket: Socket): Promise<void> {
     if (socket.destroyed) return resolve();
     socket.once('close', () => resolve());
   });
-}
-
-/** A clock that stands still until it is told to go on. */
-export interface ManualClock extends Clock {
-  advance(ms: number): void;
-  /** How many timers are set. */
-  readonly pending: number;
-}
-
-export function manualClock(): ManualClock {
-  let now = 1_750_000_000_000;
-  const timers = new Set<{ readonly at: number; readonly fn: () => void }>();
-  return {
-    now: () => now,
-    schedule(ms, fn) {
-      const timer = { at: now + ms, fn };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-    advance(ms) {
-      now += ms;
-      for (const timer of [...timers]) {
-        if (timer.at <= now && timers.delete(timer)) timer.fn();
-      }
-    },
-    get pending() {
-      return timers.size;
-    },
-  };
 }

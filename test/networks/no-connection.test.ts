@@ -3,7 +3,8 @@ import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { refreshTokens } from '../../src/index.js';
 import { selfSigned } from '../http/self-signed.js';
-import { closers, failure, HOUR, place, rpc, signedIn, TestClock } from './support.js';
+import { failure } from '../support/failure.js';
+import { closers, HOUR, place, rpc, signedIn, TestClock } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

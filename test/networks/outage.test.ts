@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { failure } from '../support/failure.js';
 import { answer, DISTRESS, type Fault, INTRUDERS, PORTAL } from './broken-server.js';
-import { closers, expectRecovery, failure, HOUR, mend, OAUTH, rpc, signedIn } from './support.js';
+import { closers, expectRecovery, HOUR, mend, OAUTH, rpc, signedIn } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { McpOAuthError } from '../../src/index.js';
+import { failure } from '../support/failure.js';
 import { answer, DISTRESS, FAULTS, type Fault, INTRUDERS } from './broken-server.js';
-import { closers, expectRecovery, failure, mend, OAUTH, rpc, signedIn } from './support.js';
+import { closers, expectRecovery, mend, OAUTH, rpc, signedIn } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

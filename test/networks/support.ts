@@ -4,7 +4,7 @@ import type { AuthProviderOptions } from '../../src/index.js';
 import { rpc, type Scene, type TestClock, windowsAt } from '../auth-provider/support.js';
 import { type Network, startNetwork } from './broken-server.js';
 
-export { closers, failure, HOUR, rpc, TestClock, until } from '../auth-provider/support.js';
+export { closers, HOUR, rpc, TestClock, until } from '../auth-provider/support.js';
 
 /** All that belongs to the authorization server; the MCP endpoint is another matter. */
 export const OAUTH = /^\/(?:token|register|revoke|authorize|\.well-known\/)/;

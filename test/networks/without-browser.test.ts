@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { clientCredentials, createAuthProvider, MemoryTokenStore } from '../../src/index.js';
 import { type DeviceScene, deviceScene, INTERVAL_MS } from '../auth-provider/device-support.js';
 import { JOB_SECRET, startJobServers } from '../auth-provider/job-support.js';
+import { failure } from '../support/failure.js';
 import { DISTRESS, FAULTS, type Fault, INTRUDERS, type Network, startNetwork } from './broken-server.js';
-import { closers, failure, HOUR, rpc, TestClock, until } from './support.js';
+import { closers, HOUR, rpc, TestClock, until } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

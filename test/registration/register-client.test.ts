@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { registerClient } from '../../src/registration/index.js';
 import type { AuthorizationServerMetadata, ClientMetadata } from '../../src/types.js';
-import {
-  everythingOf,
-  failure,
-  json,
-  networkError,
-  oauthError,
-  type Reply,
-  replies,
-  SERVER,
-  testClock,
-} from '../grants/support.js';
+import { everythingOf, json, networkError, oauthError, type Reply, replies, SERVER } from '../grants/support.js';
+import { InstantClock } from '../support/clock.js';
+import { failure } from '../support/failure.js';
 
 const REDIRECT = 'http://127.0.0.1:4711/callback';
 const METADATA: ClientMetadata = { client_name: 'Acme IDE', redirect_uris: [REDIRECT] };
@@ -23,7 +15,7 @@ function register(
   initialAccessToken?: string,
 ) {
   const { fetch, sent } = replies(...queue);
-  const clock = testClock();
+  const clock = new InstantClock();
   const result = registerClient({ ...SERVER, ...server }, metadata, {
     fetch,
     clock,

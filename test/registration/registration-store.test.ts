@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { McpOAuthError } from '../../src/errors.js';
 import { clientIdentity, registrationStore, type StoredRegistration } from '../../src/registration/index.js';
 import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
-import { failure, ISSUER } from '../grants/support.js';
+import { ISSUER } from '../grants/support.js';
+import { failure } from '../support/failure.js';
 
 const LOOPBACK = 'http://127.0.0.1:4711/callback';
 const registration = (client_id: string, redirectUri = LOOPBACK): StoredRegistration => ({

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Lease, TokenStore } from '../../src/stores/token-store.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 
 /** What the contract needs of a backend. */
 export interface Backend {

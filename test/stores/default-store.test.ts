@@ -7,8 +7,8 @@ import { McpOAuthError } from '../../src/errors.js';
 import { applicationFolder, dataDirectory } from '../../src/stores/data-directory.js';
 import { type DefaultStoreOptions, openDefaultStore, type StoreChoice } from '../../src/stores/default-store.js';
 import { KeychainTokenStore } from '../../src/stores/keychain-token-store.js';
+import { ManualClock } from '../support/clock.js';
 import { describeTokenStore } from './contract.js';
-import { ManualClock } from './manual-clock.js';
 import { type KeychainMode, SystemStandIn } from './system-stand-in.js';
 
 const SECRET = 'refresh-secret';

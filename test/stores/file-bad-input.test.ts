@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { entryName } from '../../src/stores/file-envelope.js';
 import { FileTokenStore } from '../../src/stores/file-token-store.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 
 const WRITE_STORE = fileURLToPath(new URL('./write-store.ts', import.meta.url));
 /** A process of root's writes wherever it likes, unless it gives up its capabilities. */

@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Cipher } from '../../src/stores/cipher.js';
 import { entryName } from '../../src/stores/file-envelope.js';
 import { FileTokenStore } from '../../src/stores/file-token-store.js';
+import { ManualClock } from '../support/clock.js';
 import { describeTokenStore } from './contract.js';
-import { ManualClock } from './manual-clock.js';
 
 let directory: string;
 beforeEach(async () => {

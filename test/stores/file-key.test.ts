@@ -7,9 +7,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { entryName } from '../../src/stores/file-envelope.js';
 import { FileTokenStore, type FileTokenStoreOptions } from '../../src/stores/file-token-store.js';
 import { type BundledProgram, bundled } from '../support/bundled.js';
+import { ManualClock } from '../support/clock.js';
 import { describeTokenStore } from './contract.js';
 import { KeytarStandIn } from './keytar-stand-in.js';
-import { ManualClock } from './manual-clock.js';
 
 let directory: string;
 let keytar: KeytarStandIn;

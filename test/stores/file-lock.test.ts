@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vites
 import { thisHolder } from '../../src/stores/file-lock-holder.js';
 import { FileTokenStore } from '../../src/stores/file-token-store.js';
 import type { Lease } from '../../src/stores/token-store.js';
+import { ManualClock } from '../support/clock.js';
 import { leaveLockFile, lockFileOf, quickLock } from './lock-files.js';
-import { ManualClock } from './manual-clock.js';
 
 /** The error that creating a lock file, or writing to it, meets. */
 const failing = vi.hoisted(() => ({ create: undefined as string | undefined, write: undefined as string | undefined }));

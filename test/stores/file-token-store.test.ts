@@ -17,8 +17,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { entryName } from '../../src/stores/file-envelope.js';
 import { FileTokenStore } from '../../src/stores/file-token-store.js';
+import { ManualClock } from '../support/clock.js';
 import { describeTokenStore } from './contract.js';
-import { ManualClock } from './manual-clock.js';
 
 let directory: string;
 beforeEach(async () => {

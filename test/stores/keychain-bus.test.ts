@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import { assertBus } from '../../src/stores/keychain-bus.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 
 describe.skipIf(process.platform === 'win32')('the D-Bus session', () => {
   let home: string;

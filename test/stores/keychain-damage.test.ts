@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeychainTokenStore } from '../../src/stores/keychain-token-store.js';
+import { ManualClock } from '../support/clock.js';
 import { KeytarStandIn } from './keychain-stand-in.js';
-import { ManualClock } from './manual-clock.js';
 
 const SMALL = 512;
 

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openKeychain } from '../../src/stores/keychain-backend.js';
 import { probeKeychain } from '../../src/stores/keychain-probe.js';
 import { KeychainTokenStore } from '../../src/stores/keychain-token-store.js';
+import { ManualClock } from '../support/clock.js';
 import { KeytarStandIn } from './keychain-stand-in.js';
-import { ManualClock } from './manual-clock.js';
 
 const SECRET = 's3cr3t-refresh-token';
 /** How long a keychain that refused is left alone. */

@@ -4,8 +4,8 @@ import { openKeychain } from '../../src/stores/keychain-backend.js';
 import { guardedKeychain, KeychainGuard } from '../../src/stores/keychain-guard.js';
 import { loadDriver, type ModuleLoader } from '../../src/stores/keychain-load.js';
 import { KeychainTokenStore } from '../../src/stores/keychain-token-store.js';
+import { ManualClock } from '../support/clock.js';
 import { KeytarStandIn } from './keychain-stand-in.js';
-import { ManualClock } from './manual-clock.js';
 
 const SECRET = 's3cr3t-refresh-token';
 /** How long a keychain that refused is left alone. */

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeychainTokenStore } from '../../src/stores/keychain-token-store.js';
 import type { Lease } from '../../src/stores/token-store.js';
+import { ManualClock } from '../support/clock.js';
 import { type Items, KeytarStandIn } from './keychain-stand-in.js';
-import { ManualClock } from './manual-clock.js';
 
 /** On Windows; the limit is one of configuration, so that it is tested everywhere. */
 const WINDOWS = 2_560;

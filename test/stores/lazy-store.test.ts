@@ -3,7 +3,7 @@ import { LazyStore } from '../../src/stores/lazy-store.js';
 import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
 import { Notices } from '../../src/stores/notices.js';
 import type { TokenStore } from '../../src/stores/token-store.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 
 /** Tells of its own writes. */
 class WatchedStore extends MemoryTokenStore {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryTokenStore } from '../../src/stores/memory-token-store.js';
+import { ManualClock } from '../support/clock.js';
 import { describeTokenStore } from './contract.js';
-import { ManualClock } from './manual-clock.js';
 
 describeTokenStore('MemoryTokenStore', async (clock) => ({ store: new MemoryTokenStore({ clock }) }));
 

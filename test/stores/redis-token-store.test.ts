@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RedisClient } from '../../src/stores/redis-client.js';
 import { ACQUIRE, EXTEND, RELEASE } from '../../src/stores/redis-scripts.js';
 import { RedisTokenStore, type RedisTokenStoreOptions } from '../../src/stores/redis-token-store.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 import { fakeRedis } from './redis-support.js';
 
 const SECRET = 'refresh-token-of-alice';

@@ -5,8 +5,8 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SecretStorageLike } from '../../src/stores/secret-storage.js';
 import { SecretStorageTokenStore } from '../../src/stores/secret-storage-token-store.js';
+import { ManualClock } from '../support/clock.js';
 import { describeTokenStore } from './contract.js';
-import { ManualClock } from './manual-clock.js';
 import { EditorSecrets } from './secret-storage-stand-in.js';
 
 const directories: string[] = [];

@@ -6,7 +6,7 @@ import { decodeTokens, encodeTokens } from '../../src/tokens/token-codec.js';
 import { TokenManager } from '../../src/tokens/token-manager.js';
 import type { TokenManagerOptions } from '../../src/tokens/token-manager-options.js';
 import type { TokenSet } from '../../src/tokens/token-set.js';
-import { ManualClock } from '../stores/manual-clock.js';
+import { ManualClock } from '../support/clock.js';
 
 export const KEY = 'session';
 export const HOUR = 3_600_000;
@@ -15,6 +15,7 @@ export const MINUTE = 60_000;
 export const invalidGrant = () =>
   new McpOAuthError('token_request_failed', 'dead', { stage: 'token', status: 400, oauthError: 'invalid_grant' });
 export const unavailable = () => new McpOAuthError('server_unavailable', 'later', { stage: 'token', status: 503 });
+export const diskFull = () => new McpOAuthError('store_failed', 'disk full', { stage: 'store' });
 
 /** A store that can be made to fail, and that counts. */
 export class FlakyStore extends MemoryTokenStore {
@@ -150,3 +151,13 @@ export function gate() {
 
 export const times = <T>(count: number, fn: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, fn));
+
+/** Two managers in one process over a store that tells them of changes; both have read the session. */
+export async function neighbours() {
+  const shared = scene();
+  shared.store.tells = true;
+  await shared.put(shared.server.issue());
+  const [here, there] = [shared.managerOf(), shared.managerOf({ onEvent: undefined })];
+  for (const manager of [here, there]) await manager.getAccessToken();
+  return { ...shared, here, there };
+}

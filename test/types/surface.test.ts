@@ -3,7 +3,7 @@ import type { OAuthClientProvider as OAuthClientProviderV1 } from '@modelcontext
 import type { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport as SseV1 } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport as StreamableV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { describe, expectTypeOf, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
   type AuthProvider,
   type AuthProviderOptions,
@@ -72,16 +72,21 @@ describe('the types of the public surface', () => {
 
   it('`transport.authProvider` is a type error', () => {
     const authProvider = {} as OAuthClientProviderV1;
-    withOAuth(StreamableV1, URL_OF_SERVER, {
-      store,
-      // @ts-expect-error - it is ours to give
-      transport: { authProvider },
-    });
-    withOAuth(v2.SSEClientTransport, URL_OF_SERVER, {
-      store,
-      // @ts-expect-error - it is ours to give
-      transport: { authProvider: { token: async () => 'x' } },
-    });
+    const inV1 = () =>
+      withOAuth(StreamableV1, URL_OF_SERVER, {
+        store,
+        // @ts-expect-error - it is ours to give
+        transport: { authProvider },
+      });
+    const inV2 = () =>
+      withOAuth(v2.SSEClientTransport, URL_OF_SERVER, {
+        store,
+        // @ts-expect-error - it is ours to give
+        transport: { authProvider: { token: async () => 'x' } },
+      });
+    for (const attempt of [inV1, inV2]) expect(attempt).toThrowError(/transport\.authProvider/);
+    // Nor is it offered.
+    expectTypeOf<NonNullable<WithOAuthOptions<typeof StreamableV1>['transport']>>().not.toHaveProperty('authProvider');
   });
 
   it('takes either the options of createAuthProvider without serverUrl, or a provider', () => {
@@ -89,7 +94,8 @@ describe('the types of the public surface', () => {
     expectTypeOf<WithOAuthOptions<typeof StreamableV1>>().not.toExtend<{ serverUrl: string }>();
     expectTypeOf(withOAuth(StreamableV1, URL_OF_SERVER, { authProvider })).toEqualTypeOf<StreamableV1>();
     // @ts-expect-error - the options are the provider's own
-    withOAuth(StreamableV1, URL_OF_SERVER, { authProvider, interactive: false });
+    const both = () => withOAuth(StreamableV1, URL_OF_SERVER, { authProvider, interactive: false });
+    expect(both).toThrowError(/`interactive`/);
     expectTypeOf(getAuthProvider(withOAuth(StreamableV1, URL_OF_SERVER, { authProvider }))).toEqualTypeOf<
       AuthProvider | undefined
     >();

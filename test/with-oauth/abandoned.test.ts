@@ -3,6 +3,7 @@ import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-se
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { getAuthProvider } from '../../src/index.js';
 import { until } from '../auth-provider/support.js';
+import { rejection } from '../support/failure.js';
 import { gate } from '../tokens/support.js';
 import {
   callTimer,
@@ -12,7 +13,6 @@ import {
   isSse,
   open,
   person,
-  rejection,
   roundTrips,
   STREAMABLE,
   signingIn,

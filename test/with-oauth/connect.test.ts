@@ -4,7 +4,8 @@ import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-se
 import { startMcpServerV1 } from '../../examples/servers/mcp-server-v1.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { createAuthProvider, getAuthProvider } from '../../src/index.js';
-import { closers, FOUR, isSse, open, person, rejection, STREAMABLE, signingIn, urlFor } from './support.js';
+import { rejection } from '../support/failure.js';
+import { closers, FOUR, isSse, open, person, STREAMABLE, signingIn, urlFor } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

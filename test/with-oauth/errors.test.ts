@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
 import { type Intercept, pathOf, sendJson } from '../../examples/servers/loopback-server.js';
 import { type Clock, type McpOAuthError, MemoryTokenStore, systemClock } from '../../src/index.js';
+import { rejection } from '../support/failure.js';
 import {
   absentPerson,
   closers,
@@ -11,7 +12,6 @@ import {
   open,
   person,
   ROUND_TRIPS,
-  rejection,
   roundTrips,
   signingIn,
   urlFor,

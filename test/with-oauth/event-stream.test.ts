@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
 import { type AuthProvider, getAuthProvider } from '../../src/index.js';
+import { rejection } from '../support/failure.js';
 import {
   closers,
   hastyReconnects,
@@ -10,7 +11,6 @@ import {
   oauthErrorIn,
   open,
   person,
-  rejection,
   roundTrips,
   SSE,
   signingIn,

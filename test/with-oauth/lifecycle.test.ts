@@ -2,7 +2,8 @@ import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
 import { createAuthProvider, getAuthProvider, type McpOAuthError, MemoryTokenStore } from '../../src/index.js';
-import { absentPerson, closers, FOUR, open, person, rejection, signingIn, urlFor } from './support.js';
+import { rejection } from '../support/failure.js';
+import { absentPerson, closers, FOUR, open, person, signingIn, urlFor } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

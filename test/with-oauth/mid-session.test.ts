@@ -3,6 +3,7 @@ import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-se
 import type { Intercept } from '../../examples/servers/loopback-server.js';
 import { startRotatingServer } from '../../examples/servers/rotating-server.js';
 import { getAuthProvider } from '../../src/index.js';
+import { rejection } from '../support/failure.js';
 import {
   closers,
   FOUR,
@@ -11,7 +12,6 @@ import {
   oauthErrorIn,
   open,
   person,
-  rejection,
   STREAMABLE,
   signingIn,
   urlFor,

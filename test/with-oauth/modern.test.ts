@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type AuthorizationServer, startAuthorizationServer } from '../../examples/servers/authorization-server.js';
 import { type McpServerV2Options, startMcpServerV2 } from '../../examples/servers/mcp-server-v2.js';
 import { getAuthProvider, MemoryTokenStore } from '../../src/index.js';
-import { closers, hesitantPerson, MODERN, oauthErrorIn, open, person, rejection, signingIn } from './support.js';
+import { rejection } from '../support/failure.js';
+import { closers, hesitantPerson, MODERN, oauthErrorIn, open, person, signingIn } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

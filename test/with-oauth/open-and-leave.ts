@@ -1,7 +1,8 @@
 // Run in a process of its own by exit.test.ts: sessions that work, fail and are closed in the middle of a sign-in, then
 // nothing more. The process has to end by itself; what keeps it is printed.
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
-import { absentPerson, FOUR, open, rejection, signingIn, urlFor } from './support.js';
+import { rejection } from '../support/failure.js';
+import { absentPerson, FOUR, open, signingIn, urlFor } from './support.js';
 
 const server = await startInternalMcpServerV1();
 const codes: unknown[] = [];

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { startInternalMcpServerV1 } from '../../examples/servers/internal-mcp-server-v1.js';
 import { type Lease, type LockOptions, MemoryTokenStore, type TokenStore } from '../../src/index.js';
-import { closers, FOUR, oauthErrorIn, open, person, rejection, signingIn, urlFor } from './support.js';
+import { rejection } from '../support/failure.js';
+import { closers, FOUR, oauthErrorIn, open, person, signingIn, urlFor } from './support.js';
 
 const { closing, closeAll } = closers();
 afterEach(closeAll);

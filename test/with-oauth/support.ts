@@ -178,16 +178,6 @@ export function oauthErrorIn(error: unknown): McpOAuthError | undefined {
   return undefined;
 }
 
-/** What `promise` rejects with. */
-export async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  const outcome = await promise.then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
-  if (outcome === undefined) throw new Error('it did not reject');
-  return outcome.error;
-}
-
 /** Collects what a test opens; everything is closed in the opposite order. */
 export function closers() {
   const open: { close(): Promise<void> }[] = [];

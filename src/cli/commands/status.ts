@@ -58,12 +58,12 @@ function showOne(io: Io, url: string, flags: Flags): Promise<void> {
 
 function showAll(io: Io, flags: Flags): Promise<void> {
   return perform(io, { flags }, async () => {
-    const { sessions: all, problems } = await listAll(io, flags);
+    const { sessions: all, problems, places } = await listAll(io, flags);
     const sessions = flags.account === undefined ? all : all.filter(({ accountKey }) => accountKey === flags.account);
-    const listing = { sessions, problems };
+    const listing = { sessions, problems, places };
     const others = new Set(all.map(({ accountKey }) => accountKey));
     if (flags.json === true) {
-      io.stdout.write(`${safeJson(problems.length === 0 ? { sessions } : listing)}\n`);
+      io.stdout.write(`${safeJson(problems.length === 0 ? { sessions } : { sessions, problems })}\n`);
     } else {
       showListing(io, flags, listing, others);
     }
@@ -78,21 +78,29 @@ function textOptions(io: Io, flags: Flags, store: SessionStore): SessionTextOpti
 function showListing(
   io: Io,
   flags: Flags,
-  { sessions, problems }: Listing,
+  { sessions, problems, places }: Listing,
   accounts: ReadonlySet<string | undefined>,
 ): void {
   const texts = sessions.map((session) =>
     sessionText(session.serverUrl, session, textOptions(io, flags, session.store)),
   );
   if (texts.length > 0) io.stdout.write(`${texts.join('\n\n')}\n`);
-  else if (flags.quiet !== true) io.stderr.write(`${nothingText(flags, accounts)}\n`);
+  else if (flags.quiet !== true) io.stderr.write(`${nothingText(io, flags, places, accounts)}\n`);
   for (const problem of problems) reportError(io, problem, false);
 }
 
 /** What there is where nothing is to be listed. */
-function nothingText({ account }: Flags, accounts: ReadonlySet<string | undefined>): string {
-  if (account === undefined || accounts.size === 0)
-    return 'No sessions are stored. Sign in: mcp-oauth-client login URL';
+function nothingText(
+  io: Io,
+  flags: Flags,
+  places: readonly SessionStore[],
+  accounts: ReadonlySet<string | undefined>,
+): string {
+  const { account } = flags;
+  if (account === undefined || accounts.size === 0) {
+    const where = printable(places.map((place) => placeText(io, flags, place)).join(', nor in '));
+    return `No sessions of this command are stored in ${where}. Sign in: mcp-oauth-client login URL\nAn application keeps its own, under its client_name: for its encrypted files, name their directory by --directory DIR.`;
+  }
   const names = [...accounts].map((name) => (name === undefined ? 'the one without a name' : printable(name, 100)));
   return `No session is stored for the account ${printable(account, 100)}. There are others: ${names.join(', ')}.`;
 }

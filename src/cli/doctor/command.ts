@@ -90,7 +90,7 @@ async function run(serverUrl: string, flags: Flags, io: DoctorIo): Promise<void>
 /** Prints each step as soon as it is done. */
 async function examineAloud(options: Parameters<typeof examine>[0], flags: Flags, io: DoctorIo): Promise<Report> {
   const print: PrintOptions = {
-    columns: Math.min(Math.max(io.stdout.columns ?? 80, 60), 100),
+    columns: Math.min(Math.max(io.stdout.columns || 80, 60), 100),
     verbose: flags.verbose === true,
     paint: painterWhere(io.color),
     references: createReferences(),

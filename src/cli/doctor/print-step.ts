@@ -79,10 +79,15 @@ function printExchange(
   ];
 }
 
+/** Others came with an answer that a rule keeps out. */
+const NO_ANSWER: ReadonlySet<string> = new Set(['network_error', 'timeout']);
+
 function whatCame({ status, contentType, error, notSent }: ExchangeRecord): string {
   if (error === undefined) return `${status} ${contentType ?? 'no content type'}`;
   if (notSent) return `not sent: ${error.code}`;
-  if (status === undefined) return `no answer that is used: ${error.code}`;
+  if (status === undefined) {
+    return NO_ANSWER.has(error.code) ? `no answer (${error.code})` : `no answer that is used: ${error.code}`;
+  }
   return error.code === 'redirect_refused' ? `${status}, not followed` : `${status}, not used: ${error.code}`;
 }
 

@@ -1,5 +1,5 @@
 import { withFlags } from '../library-words.js';
-import { table, wrap } from './layout.js';
+import { hang, table, wrap } from './layout.js';
 import { SIGNS } from './paint.js';
 import type { PrintOptions } from './print-step.js';
 import type { Norm, Report, Summary, Verdict } from './report.js';
@@ -7,7 +7,7 @@ import type { Norm, Report, Summary, Verdict } from './report.js';
 const INDENT = '   ';
 
 const HEADLINES: Readonly<Record<Summary['signIn'], { readonly text: string; readonly verdict: Verdict }>> = {
-  yes: { text: 'As far as can be seen without one, a sign-in works.', verdict: 'ok' },
+  yes: { text: 'As far as can be seen without signing in, a sign-in would work.', verdict: 'ok' },
   no: { text: 'A sign-in would not work.', verdict: 'problem' },
   later: { text: 'Nothing can be said at the moment: try again later.', verdict: 'problem' },
   open: { text: 'The server wants no token for what was asked.', verdict: 'note' },
@@ -33,7 +33,9 @@ export function printEnd(report: Report, options: PrintOptions): string[] {
   const title = 'Summary ';
   return [
     `${paint('bold', title)}${paint('dim', '─'.repeat(columns - title.length))}`,
-    `${INDENT}${paint(SIGNS[verdict].style, `${SIGNS[verdict].sign} ${text}`)}`,
+    ...hang(INDENT, `${SIGNS[verdict].sign} ${text}`, columns, INDENT.length + 2).map((line) =>
+      paint(SIGNS[verdict].style, line),
+    ),
     ...table(rows(report), INDENT, columns),
     '',
     paint('bold', 'To read on'),

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { manualClock, serve } from '../../http/fixtures.js';
+import { serve } from '../../http/support.js';
+import { ManualClock } from '../../support/clock.js';
 import {
   challenge,
   doctor,
@@ -62,7 +63,7 @@ describe('doctor and hostile servers', () => {
   });
 
   it('ends at its time limit where the server never answers: exit code 5', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     let reached = () => {};
     const asked = new Promise<void>((resolve) => {
       reached = resolve;
@@ -75,11 +76,11 @@ describe('doctor and hostile servers', () => {
     expect(finding(all, 'reachable')).toMatchObject({ code: 'timeout', temporary: true });
     expect(finding(all, 'reachable').message).toContain('7000 ms');
     expect(all.exitCode).toBe(5);
-    expect(clock.pending).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it('ends at its time limit where a body never ends, and goes by what the head said', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const endless = () =>
       new ReadableStream({
         pull() {
@@ -90,7 +91,7 @@ describe('doctor and hostile servers', () => {
     const answers = { [`POST ${MCP}`]: () => new Response(endless(), { status: 403 }) };
     const all = await report([MCP], { fetch: world(answers).fetch, clock });
     expect(finding(all, 'unauthorized')).toMatchObject({ verdict: 'problem', message: expect.stringContaining('403') });
-    expect(clock.pending).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it('reads nothing of an event stream that never ends', async () => {

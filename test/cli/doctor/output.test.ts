@@ -35,7 +35,7 @@ registered.
 `);
     expect(text).toContain(`
 Summary ────────────────────────────────────────────────────────────────────────
-   ✓ As far as can be seen without one, a sign-in works.
+   ✓ As far as can be seen without signing in, a sign-in would work.
    issuer        https://auth.example.com
    client id by  dynamic registration
    scopes        mcp:read, offline_access

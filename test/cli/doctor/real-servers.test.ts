@@ -75,6 +75,7 @@ describe('doctor against real servers', () => {
     const { text, code } = await doctor([server.url]);
     expect(code).toBe(5);
     expect(text).toContain('✗ problem network_error: The MCP server');
+    expect(text).toContain('← no answer (network_error)\n');
     expect(text).toContain('ECONNREFUSED');
     expect(text).toContain('try again later');
   });

@@ -3,7 +3,8 @@ import { type DoctorIo, registerDoctor } from '../../../src/cli/doctor/command.j
 import type { Finding, Report, Step } from '../../../src/cli/doctor/report.js';
 import type { Clock } from '../../../src/clock.js';
 import type { FetchLike } from '../../../src/types.js';
-import { json, quickClock, raw } from '../../discovery/support.js';
+import { json, raw } from '../../discovery/support.js';
+import { InstantClock } from '../../support/clock.js';
 
 export { json, loginPage, raw, redirectTo } from '../../discovery/support.js';
 
@@ -122,5 +123,5 @@ export function world(changes: Readonly<Record<string, Answer>> = {}): World {
     if (typeof answer === 'function') return answer();
     return answer?.clone() ?? json({ error: 'not_found' }, 404);
   };
-  return { fetch, asked, clock: quickClock() };
+  return { fetch, asked, clock: new InstantClock() };
 }

@@ -1,8 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { McpOAuthError } from '../../src/errors.js';
-import { gate, HOUR, KEY, scene, settle } from './support.js';
-
-const diskFull = () => new McpOAuthError('store_failed', 'disk full', { stage: 'store' });
+import { diskFull, gate, HOUR, KEY, scene, settle } from './support.js';
 
 describe('TokenManager: setTokens, clear and a refresh that is under way', () => {
   it('a sign-in during a refresh wins, and the waiting calls get its token', async () => {

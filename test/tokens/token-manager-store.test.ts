@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { McpOAuthError } from '../../src/errors.js';
-import { gate, HOUR, KEY, MINUTE, scene, settle, times } from './support.js';
+import { diskFull, gate, HOUR, KEY, MINUTE, scene, settle, times } from './support.js';
 
-const diskFull = () => new McpOAuthError('store_failed', 'disk full', { stage: 'store' });
 const damaged = () => new McpOAuthError('store_unreadable', 'set aside', { stage: 'store' });
 
 describe('TokenManager: tokens that cannot be stored (invariant 1)', () => {

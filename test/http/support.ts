@@ -1,8 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { expect } from 'vitest';
-import type { Clock } from '../../src/clock.js';
-import { isMcpOAuthError, type McpOAuthError } from '../../src/errors.js';
 import type { FetchLike } from '../../src/types.js';
 
 /** A server on loopback, and how to end it with all its connections. */
@@ -58,40 +55,4 @@ export function fakeFetch(answer: (url: string, init: RequestInit) => Response |
     return answer(url, init);
   }) as FetchLike;
   return { fetch, calls };
-}
-
-/** Time that passes only when told to. */
-export function manualClock(): Clock & { advance(ms: number): void; readonly pending: number } {
-  let now = 1_000_000;
-  const timers = new Set<{ at: number; fn: () => void }>();
-  return {
-    now: () => now,
-    schedule(ms, fn) {
-      const timer = { at: now + ms, fn };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-    advance(ms) {
-      now += ms;
-      for (const timer of [...timers]) {
-        if (timer.at > now) continue;
-        timers.delete(timer);
-        timer.fn();
-      }
-    },
-    get pending() {
-      return timers.size;
-    },
-  };
-}
-
-/** The error that a call ends with. */
-export async function failure(call: Promise<unknown> | (() => unknown)): Promise<McpOAuthError> {
-  try {
-    await (typeof call === 'function' ? call() : call);
-  } catch (error) {
-    if (isMcpOAuthError(error)) return error;
-    throw error;
-  }
-  return expect.unreachable('it should have failed');
 }
