@@ -4,34 +4,73 @@ import type { TestServerSettings } from './settings.js';
 /** Settings of a test server that deviates from the specifications. */
 export type TestDeviation = Readonly<Partial<TestServerSettings>>;
 
+/** The providers of {@link deviations}. */
+export interface TestDeviations {
+  /** Its metadata names another issuer, `/elsewhere` at the same origin, and refresh tokens rotate. */
+  readonly atlassian: TestDeviation;
+  /** Tokens that were asked for without an `audience` are for nobody. */
+  readonly auth0: TestDeviation;
+  /** Registers only integrations on its list. */
+  readonly clickUp: TestDeviation;
+  /** Answers 400 at well-known paths that it does not know, advertises no PKCE, and registers nobody. */
+  readonly cognito: TestDeviation;
+  /**
+   * Rejects the resource indicator (AADSTS9010010) and `.default` beside other scopes (AADSTS70011); numbers come as strings. Its
+   * metadata is that of OpenID Connect and advertises no PKCE; it registers nobody and revokes nothing.
+   */
+  readonly entra: TestDeviation;
+  /** Registers only clients on its list, and says so without any words of OAuth. */
+  readonly figma: TestDeviation;
+  /**
+   * Answers form-encoded unless JSON is asked for; errors come with HTTP 200 and names of its own; scopes are separated by commas. It
+   * registers nobody and revokes nothing.
+   */
+  readonly gitHub: TestDeviation;
+  /** Gives a refresh token only for `access_type=offline` and `prompt=consent`. OpenID Connect discovery only; registers nobody. */
+  readonly google: TestDeviation;
+  /** Names a registration endpoint that is not there. */
+  readonly hubSpot: TestDeviation;
+  /**
+   * Refuses a registration with members or scopes that it does not know, assigns a secret whatever was asked for, and refuses scopes
+   * that the client does not have.
+   */
+  readonly keycloak: TestDeviation;
+  /** Tokens of a day; refresh tokens rotate, and the former one is taken once more. */
+  readonly linear: TestDeviation;
+  /** A reused refresh token ends the session, and a refresh ends the access tokens before it. */
+  readonly notion: TestDeviation;
+  /** Registers only with the initial access token `registration-token`, and refuses in words of its own. */
+  readonly okta: TestDeviation;
+  /** Takes the scopes `api refresh_token` of the client and nothing else. Give the client's `redirect_uris` too: it compares them. */
+  readonly salesforce: TestDeviation;
+  /** Rejects a Client ID Metadata Document whose redirect has a port. */
+  readonly sentry: TestDeviation;
+  /** Errors are `ok: false` with HTTP 200; a user's token is nested in `authed_user`, of type `user`. It registers nobody. */
+  readonly slack: TestDeviation;
+  /** A registration needs a `client_name`, and the method `none`. */
+  readonly stripe: TestDeviation;
+}
+
 /**
  * How known providers deviate, each as settings of a test server: `createTestServer({ ...deviations.slack, clients: [yours] })`. What
  * your application has to set for it is in `docs/servers.md` of this package.
  */
-export const deviations = {
-  /** Its metadata names another issuer, `/elsewhere` at the same origin, and refresh tokens rotate. */
+export const deviations: TestDeviations = {
   atlassian: {
     rotation: 'strict',
     metadata: (origin) => ({ issuer: `${origin}/elsewhere` }),
   },
-  /** Tokens that were asked for without an `audience` are for nobody. */
   auth0: { rotation: 'strict', takes: ({ asked }) => asked.has('audience') },
-  /** Registers only integrations on its list. */
   clickUp: {
     registration: () =>
       oauthError('invalid_request', 'Your integration is not currently allowlisted. Request access by the form.'),
   },
-  /** Answers 400 at well-known paths that it does not know, advertises no PKCE, and registers nobody. */
   cognito: {
     metadataAt: 'openid',
     elsewhere: { status: 400, body: { message: 'Invalid request' } },
     registration: false,
     metadata: () => ({ code_challenge_methods_supported: undefined }),
   },
-  /**
-   * Rejects the resource indicator (AADSTS9010010) and `.default` beside other scopes (AADSTS70011); numbers come as strings. Its
-   * metadata is that of OpenID Connect and advertises no PKCE; it registers nobody and revokes nothing.
-   */
   entra: {
     metadataAt: 'openid',
     registration: false,
@@ -55,12 +94,7 @@ export const deviations = {
       body: body['expires_in'] === undefined ? body : { ...body, expires_in: '3599', ext_expires_in: '3599' },
     }),
   },
-  /** Registers only clients on its list, and says so without any words of OAuth. */
   figma: { registration: () => ({ status: 403, body: 'Forbidden', headers: { 'content-type': 'text/plain' } }) },
-  /**
-   * Answers form-encoded unless JSON is asked for; errors come with HTTP 200 and names of its own; scopes are separated by commas. It
-   * registers nobody and revokes nothing.
-   */
   gitHub: {
     registration: false,
     revocation: 'none',
@@ -77,7 +111,6 @@ export const deviations = {
       };
     },
   },
-  /** Gives a refresh token only for `access_type=offline` and `prompt=consent`. OpenID Connect discovery only; registers nobody. */
   google: {
     metadataAt: 'openid',
     registration: false,
@@ -85,12 +118,7 @@ export const deviations = {
     unknownToken: oauthError('invalid_token', 'Token expired or revoked'),
     refreshTokens: (asked) => asked.get('access_type') === 'offline' && asked.get('prompt') === 'consent',
   },
-  /** Names a registration endpoint that is not there. */
   hubSpot: { rotation: 'strict', registration: () => ({ status: 404, body: '<html><body>Not found</body></html>' }) },
-  /**
-   * Refuses a registration with members or scopes that it does not know, assigns a secret whatever was asked for, and refuses scopes
-   * that the client does not have.
-   */
   keycloak: {
     rotation: 'strict',
     metadata: () => ({
@@ -116,11 +144,8 @@ export const deviations = {
         ? { error: 'invalid_scope', error_description: 'Invalid scopes: tools offline_access' }
         : undefined,
   },
-  /** Tokens of a day; refresh tokens rotate, and the former one is taken once more. */
   linear: { rotation: 'grace', accessTokenLifetimeMs: 86_400_000 },
-  /** A reused refresh token ends the session, and a refresh ends the access tokens before it. */
   notion: { rotation: 'strict', refreshEndsAccess: true },
-  /** Registers only with the initial access token `registration-token`, and refuses in words of its own. */
   okta: {
     rotation: 'strict',
     registration: ({ headers }) =>
@@ -128,7 +153,6 @@ export const deviations = {
         ? undefined
         : { status: 401, body: { errorCode: 'E0000005', errorSummary: 'Invalid session', errorCauses: [] } },
   },
-  /** Takes the scopes `api refresh_token` of the client and nothing else. Give the client's `redirect_uris` too: it compares them. */
   salesforce: {
     registration: false,
     rotation: 'strict',
@@ -137,7 +161,6 @@ export const deviations = {
         ? undefined
         : { error: 'invalid_scope', error_description: 'the requested scope is not allowed' },
   },
-  /** Rejects a Client ID Metadata Document whose redirect has a port. */
   sentry: {
     rotation: 'strict',
     cimd: true,
@@ -147,7 +170,6 @@ export const deviations = {
       return isDocument && port !== '' ? errorPage('Invalid redirect_uri') : undefined;
     },
   },
-  /** Errors are `ok: false` with HTTP 200; a user's token is nested in `authed_user`, of type `user`. It registers nobody. */
   slack: {
     registration: false,
     revocation: 'none',
@@ -162,7 +184,6 @@ export const deviations = {
       return { status: 200, body: { ok: true, ...(isFirst ? { authed_user: { id: 'U1', ...token } } : token) } };
     },
   },
-  /** A registration needs a `client_name`, and the method `none`. */
   stripe: {
     rotation: 'strict',
     metadata: () => ({ token_endpoint_auth_methods_supported: ['none'] }),
@@ -174,7 +195,7 @@ export const deviations = {
       return method === 'none' ? undefined : oauthError('invalid_client_metadata', 'unsupported auth method');
     },
   },
-} satisfies Readonly<Record<string, TestDeviation>>;
+};
 
 const UNMATCHED_RESOURCE =
   "AADSTS9010010: The resource parameter provided in the request doesn't match with the scopes.";

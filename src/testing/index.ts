@@ -6,7 +6,7 @@
  */
 
 export { TestClock, testClock } from './clock.js';
-export { deviations, type TestDeviation } from './deviations.js';
+export { deviations, type TestDeviation, type TestDeviations } from './deviations.js';
 export {
   errorPage,
   oauthError,
